@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef REMOTEMEDIA_WEBRTC_H
+#define REMOTEMEDIA_WEBRTC_H
+
+#include <remotemedia/error.h>
+#include <remotemedia/export.h>
+#include <remotemedia/log.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A mesh participant: joins a room on a signaling server and connects to every peer in it.
+ *
+ *     rm_webrtc_config c;
+ *     rm_webrtc_config_init(&c);
+ *     c.signaling_url = "ws://127.0.0.1:8080/ws";
+ *     rm_webrtc *t = NULL;
+ *     if (rm_webrtc_create(&c, &t) || rm_webrtc_start(t)) ...
+ *     rm_event ev;
+ *     while (!rm_webrtc_poll(t, &ev, -1)) { if (ev.type == RM_EV_PEER_STATE) ... }
+ *     rm_webrtc_destroy(&t);
+ *
+ * Threads: every function may be called from any thread unless it says otherwise; work is done on one network thread
+ * that rm_webrtc_start makes. Events come by rm_webrtc_poll, or by a callback on the network thread. */
+typedef struct rm_webrtc rm_webrtc;
+
+#define RM_PEER_ID_MAX 65 /* 1..64 characters of A-Z a-z 0-9 _ - and a NUL */
+#define RM_SERVERS_MAX 8  /* STUN servers, and TURN servers */
+#define RM_PEERS_MAX 64   /* ceiling of max_peers */
+#define RM_DETAIL_MAX 256
+
+typedef enum rm_video_codec { RM_VIDEO_VP9 = 0, RM_VIDEO_VP8 = 1, RM_VIDEO_H264 = 2 } rm_video_codec;
+
+typedef struct rm_turn_server {
+    const char *url;        /* "turn:HOST[:PORT]", UDP, port 3478 when absent; or "turn:USER:PASSWORD@HOST[:PORT]" */
+    const char *username;   /* NULL when the URL has it */
+    const char *credential; /* password; NULL when the URL has it. Never logged */
+} rm_turn_server;
+
+struct rm_event;
+/* Called on the network thread; must not block. Every function of this header may be called inside it,
+ * rm_webrtc_destroy included. */
+typedef void (*rm_event_fn)(const struct rm_event *event, void *user);
+
+/* Fill with rm_webrtc_config_init, then change what is needed. Strings are copied by rm_webrtc_create. */
+typedef struct rm_webrtc_config {
+    uint32_t struct_size;      /* set by rm_webrtc_config_init: keeps older programs working with newer libraries */
+    const char *signaling_url; /* ws://HOST[:PORT][/PATH] or wss://...; default ws://127.0.0.1:8080/ws */
+    const char *peer_id;       /* NULL (default): "peer-" and a UUID */
+    const char *room;          /* NULL (default): the server's common room. Our extension of peer.announce */
+    const char *token;         /* NULL (default): none. Sent in peer.announce, never logged */
+    const char *ca_file;       /* PEM file of certificate authorities for wss://; NULL (default): the system's */
+    const char *stun_servers[RM_SERVERS_MAX]; /* "stun:HOST[:PORT]"; default none: enough on a LAN and on loopback */
+    size_t stun_server_count;
+    rm_turn_server turn_servers[RM_SERVERS_MAX]; /* default none */
+    size_t turn_server_count;
+    bool relay_only;            /* use TURN relays only, hiding our addresses; default false; needs a TURN server */
+    bool auto_connect;          /* connect to every peer already in the room; default true */
+    uint32_t max_peers;         /* remote peers at once, 1..RM_PEERS_MAX; default 10 */
+    bool enable_audio;          /* negotiate Opus; default true */
+    bool enable_video;          /* negotiate video; default true */
+    bool enable_data_channel;   /* negotiate a data channel section; default true */
+    rm_video_codec video_codec; /* preferred codec; the others stay acceptable; default RM_VIDEO_VP9 */
+    uint32_t liveness_ms;       /* "disconnected" after this long without hearing the peer, 500..30000; default 2000 */
+    uint32_t ice_timeout_ms;    /* give up connecting after this, 1000..120000; default 10000 */
+    const char
+        *bind_address;      /* numeric local address to use alone, e.g. "127.0.0.1"; NULL (default): every interface */
+    rm_event_fn on_event;   /* NULL (default): events are queued for rm_webrtc_poll */
+    rm_log_fn on_log;       /* NULL (default): standard error */
+    void *user;             /* handed to on_event and on_log */
+    rm_log_level log_level; /* default RM_LOG_WARN */
+    const char *log_spec;   /* per module, e.g. "ice:debug,dtls:trace"; NULL (default): environment variable RM_LOG */
+} rm_webrtc_config;
+
+/* Sets struct_size and every default. */
+RM_API void rm_webrtc_config_init(rm_webrtc_config *config);
+
+/* Checks every field; RM_OK or RM_E_CONFIG. `faults` (may be NULL) receives one line per fault, "field: what is wrong",
+ * cut to faults_size bytes and always NUL-terminated. */
+RM_API rm_err rm_webrtc_config_check(const rm_webrtc_config *config, char *faults, size_t faults_size);
+
+typedef enum rm_peer_state { /* W3C RTCPeerConnectionState */
+                             RM_PEER_NEW = 0,
+                             RM_PEER_CONNECTING = 1,
+                             RM_PEER_CONNECTED = 2,
+                             RM_PEER_DISCONNECTED = 3, /* nothing heard for liveness_ms; may come back */
+                             RM_PEER_FAILED = 4,       /* final: err and detail say why; resources are released */
+                             RM_PEER_CLOSED = 5
+} rm_peer_state;
+
+typedef enum rm_signaling_state {
+    RM_SIGNALING_DOWN = 0, /* not connected; retried with back-off */
+    RM_SIGNALING_CONNECTING = 1,
+    RM_SIGNALING_READY = 2, /* announced in the room */
+    RM_SIGNALING_FAILED = 3 /* given up: refused for good (room full, id taken, bad certificate) */
+} rm_signaling_state;
+
+typedef enum rm_event_type {                       /* unknown values may come from newer libraries: ignore them */
+                             RM_EV_SIGNALING = 1,  /* signaling; err and detail when it is down or failed */
+                             RM_EV_PEER_FOUND = 2, /* peer_id is in the room */
+                             RM_EV_PEER_STATE = 3, /* peer_id, peer_state; err and detail when failed */
+                             RM_EV_PEER_LEFT = 4,  /* peer_id left the signaling server; a running connection goes on */
+                             RM_EV_ERROR = 5,  /* err, detail; peer_id or "": something failed, nothing else changed */
+                             RM_EV_STOPPED = 6 /* after rm_webrtc_shutdown: the last event */
+} rm_event_type;
+
+typedef struct rm_event {
+    rm_event_type type;
+    int64_t time_us; /* monotonic clock */
+    char peer_id[RM_PEER_ID_MAX];
+    rm_signaling_state signaling;
+    rm_peer_state peer_state;
+    rm_err err;
+    char detail[RM_DETAIL_MAX];
+} rm_event;
+
+/* RM_E_INVALID_ARG (a NULL), RM_E_CONFIG (see rm_webrtc_config_check; also logged), RM_E_NO_MEMORY, RM_E_IO. *out is
+ * set only on RM_OK. Opens no socket. */
+RM_API rm_err rm_webrtc_create(const rm_webrtc_config *config, rm_webrtc **out);
+
+/* Starts the network thread: opens the UDP sockets, joins the room. RM_E_STATE: already started. RM_E_IO: no thread or
+ * no socket could be had. Does not wait for the network. */
+RM_API rm_err rm_webrtc_start(rm_webrtc *t);
+
+/* Leaves the room and closes every connection, in the background; RM_EV_STOPPED follows. Idempotent, non-blocking. */
+RM_API void rm_webrtc_shutdown(rm_webrtc *t);
+
+/* Shuts down if needed, frees everything and sets *t to NULL. Waits for the network thread (milliseconds), except when
+ * called inside on_event: then the thread ends itself right after the callback. No callback is made after it returns,
+ * but for that thread's own last log lines. NULL and pointers to NULL are fine. No other call may run at the same time.
+ */
+RM_API void rm_webrtc_destroy(rm_webrtc **t);
+
+/* The id we announce. Valid until destroy. */
+RM_API const char *rm_webrtc_local_peer_id(const rm_webrtc *t);
+
+/* Connect to a peer in the room (with auto_connect this happens by itself). The result comes as RM_EV_PEER_STATE, or
+ * RM_EV_ERROR with RM_E_EXISTS, RM_E_LIMIT (max_peers) or RM_E_STATE (signaling is down). RM_E_INVALID_ARG: malformed
+ * id. RM_E_STATE: not started. */
+RM_API rm_err rm_webrtc_connect_peer(rm_webrtc *t, const char *peer_id);
+/* Close the connection to a peer; RM_EV_PEER_STATE closed follows, or RM_EV_ERROR with RM_E_NOT_FOUND. */
+RM_API rm_err rm_webrtc_disconnect_peer(rm_webrtc *t, const char *peer_id);
+/* Find a new network path to a peer while its connection lives on (ICE restart, RFC 8445 section 9). Errors as above.
+ */
+RM_API rm_err rm_webrtc_restart_ice(rm_webrtc *t, const char *peer_id);
+
+/* The next event. timeout_ms 0 = do not wait, negative = wait for ever. RM_E_AGAIN: none in that time. RM_E_CLOSED: the
+ * transport has stopped and every event has been taken. RM_E_STATE: events go to on_event. At most 1,024 events wait;
+ * older ones are dropped first, state of peers can always be had from rm_webrtc_peers. */
+RM_API rm_err rm_webrtc_poll(rm_webrtc *t, rm_event *event, int timeout_ms);
+/* A descriptor that is readable while events wait, for poll() or an own loop. Owned by the transport. */
+RM_API int rm_webrtc_fd(const rm_webrtc *t);
+
+typedef struct rm_peer_info {
+    char peer_id[RM_PEER_ID_MAX];
+    rm_peer_state state;
+    rm_err err; /* why it failed, else RM_OK */
+    char detail[RM_DETAIL_MAX];
+    char local_type[8],
+        remote_type[8]; /* candidate types of the selected pair: host srflx prflx relay; "" = none yet */
+    char local_address[64], remote_address[64];
+    double rtt_ms;            /* of the selected pair, smoothed; 0 = unknown */
+    const char *srtp_profile; /* "AEAD_AES_128_GCM", "AES128_CM_SHA1_80" or "" */
+    /* Milliseconds from signaling ready (or from the connection's creation, if later) to each step; negative = not
+     * reached. */
+    double negotiated_ms, gathered_ms, checking_ms, ice_ms, dtls_ms, connected_ms;
+    uint64_t packets_in, packets_out, bytes_in, bytes_out, packets_dropped;
+    uint32_t candidate_pairs;
+} rm_peer_info;
+
+/* Fills at most `cap` entries, sets *count to the number of peers known (also those beyond cap, and the failed ones of
+ * the last minute). Takes a consistent picture on the network thread and waits for it; inside on_event it answers at
+ * once. RM_E_STATE: not started. RM_E_CLOSED: stopped. */
+RM_API rm_err rm_webrtc_peers(rm_webrtc *t, rm_peer_info *out, size_t cap, size_t *count);
+
+RM_API const char *rm_peer_state_name(rm_peer_state state);           /* "connected" ...; never NULL */
+RM_API const char *rm_signaling_state_name(rm_signaling_state state); /* "ready" ...; never NULL */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

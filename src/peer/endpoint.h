@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RMI_PEER_ENDPOINT_H
+#define RMI_PEER_ENDPOINT_H
+
+#include "base/log.h"
+#include "base/rng.h"
+#include "ice/gather.h"
+#include "peer/connection.h"
+#include <remotemedia/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One participant of a mesh: signaling client, candidate gathering, packet demultiplexing and all its peer connections,
+ * as one pure object. The facade drives it with real sockets, the simulator with virtual ones. One thread. */
+struct rmi_endpoint;
+
+#define RMI_PEER_ID_MAX 65    /* ^[A-Za-z0-9_-]{1,64}$ and a NUL */
+#define RMI_MESH_PEERS_MAX 64 /* hard ceiling of max_peers */
+
+/* What the endpoint asks of its surroundings. Called from inside its functions; must not call back into it. */
+struct rmi_endpoint_io {
+    struct rmi_sink sink;            /* datagrams; base is a host base */
+    void (*socket_open)(void *ctx);  /* open the signaling WebSocket, answer with rmi_endpoint_signaling_up/_down */
+    void (*socket_close)(void *ctx); /* no answer is due */
+    void (*socket_send)(void *ctx, const char *text, size_t len);
+    /* Resolve a host name of a remote candidate; answer once with rmi_endpoint_resolved. */
+    void (*resolve)(void *ctx, const char *hostname, const char *peer_id, uint32_t resolve_id);
+    void *ctx;
+};
+
+struct rmi_endpoint_config {
+    struct rmi_rng rng;
+    struct rmi_log *log;
+    struct rmi_endpoint_io io;
+    struct rmi_dtls_cert *cert;         /* a reference is taken */
+    const char *peer_id, *room, *token; /* copied; room and token may be NULL */
+    uint32_t max_peers;                 /* remote peers at once, 1..RMI_MESH_PEERS_MAX */
+    bool auto_connect;                  /* offer to everybody the announce result names */
+    bool relay_only;
+    bool audio, video, data;
+    enum rmi_jsep_codec_id video_first;
+    int64_t liveness_us, ice_timeout_us; /* 0 = defaults of rmi_pc_config */
+};
+
+enum rmi_endpoint_event_type {
+    RMI_EP_EV_SIGNALING,  /* signaling: state; err, detail when it failed or retries */
+    RMI_EP_EV_PEER_FOUND, /* peer_id is present in the room */
+    RMI_EP_EV_PEER_STATE, /* peer_id, state, err, detail */
+    RMI_EP_EV_PEER_GONE,  /* peer_id: connection removed; its resources are free */
+    RMI_EP_EV_PEER_LEFT,  /* peer_id left the signaling server (its connection may go on) */
+    RMI_EP_EV_ERROR       /* err, detail, peer_id or "": a request or a server failed; nothing else changed */
+};
+enum rmi_ep_signaling { RMI_EP_SIG_DOWN, RMI_EP_SIG_CONNECTING, RMI_EP_SIG_READY, RMI_EP_SIG_FAILED };
+
+struct rmi_endpoint_event {
+    enum rmi_endpoint_event_type type;
+    char peer_id[RMI_PEER_ID_MAX];
+    enum rmi_ep_signaling signaling;
+    enum rmi_pc_state state;
+    rm_err err;
+    char detail[256];
+};
+
+struct rmi_endpoint_stats {
+    uint64_t datagrams_in, datagrams_unowned; /* nobody's: dropped */
+    uint64_t drop_signaling;                  /* spoofed, unexpected or malformed signaling messages */
+    uint64_t refused_peers;                   /* offers beyond max_peers */
+    uint32_t peers;
+};
+
+rm_err rmi_endpoint_create(const struct rmi_endpoint_config *config, int64_t now_us, struct rmi_endpoint **out);
+/* No callback of io is made any more once this returns. */
+void rmi_endpoint_destroy(struct rmi_endpoint **ep);
+/* Open signaling and begin gathering. */
+void rmi_endpoint_start(struct rmi_endpoint *ep, int64_t now_us);
+/* Say goodbye: peer.disconnect, close_notify, TURN refresh 0. Idempotent. Datagrams and texts leave inside the call. */
+void rmi_endpoint_close(struct rmi_endpoint *ep, int64_t now_us);
+
+/* Local sockets and servers: pass-through to the gatherer (see ice/gather.h for errors). */
+rm_err rmi_endpoint_add_host(struct rmi_endpoint *ep, int64_t now_us, rmi_base_id base, const struct rmi_addr *addr,
+                             uint16_t local_pref);
+void rmi_endpoint_remove_host(struct rmi_endpoint *ep, int64_t now_us, rmi_base_id base);
+rm_err rmi_endpoint_add_stun(struct rmi_endpoint *ep, const struct rmi_addr *server);
+rm_err rmi_endpoint_add_turn(struct rmi_endpoint *ep, const struct rmi_turn_server *server);
+/* Servers that are still being resolved hold back end-of-candidates: begin/end bracket that time. */
+void rmi_endpoint_hold_gathering(struct rmi_endpoint *ep);
+void rmi_endpoint_release_gathering(struct rmi_endpoint *ep, int64_t now_us);
+
+void rmi_endpoint_datagram(struct rmi_endpoint *ep, int64_t now_us, rmi_base_id base, const struct rmi_addr *from,
+                           uint8_t *data, size_t len);
+void rmi_endpoint_signaling_up(struct rmi_endpoint *ep, int64_t now_us);
+void rmi_endpoint_signaling_down(struct rmi_endpoint *ep, int64_t now_us, rm_err why, const char *detail);
+void rmi_endpoint_signaling_text(struct rmi_endpoint *ep, int64_t now_us, const char *text, size_t len);
+void rmi_endpoint_resolved(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id, uint32_t resolve_id,
+                           const struct rmi_addr *addr);
+
+/* RM_E_EXISTS, RM_E_LIMIT (max_peers), RM_E_STATE (signaling not ready), RM_E_INVALID_ARG. */
+rm_err rmi_endpoint_connect_peer(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id);
+rm_err rmi_endpoint_disconnect_peer(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id); /* RM_E_NOT_FOUND */
+rm_err rmi_endpoint_restart_ice(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id);     /* RM_E_NOT_FOUND */
+
+int64_t rmi_endpoint_next_deadline(const struct rmi_endpoint *ep);
+void rmi_endpoint_timeout(struct rmi_endpoint *ep, int64_t now_us);
+bool rmi_endpoint_poll_event(struct rmi_endpoint *ep, struct rmi_endpoint_event *out);
+
+/* Live connections in order of creation, then up to RMI_EP_ENDED_MAX that failed or closed, newest last. */
+#define RMI_EP_ENDED_MAX 16
+struct rmi_peer_snapshot {
+    char peer_id[RMI_PEER_ID_MAX];
+    enum rmi_pc_state state;
+    rm_err err;
+    char detail[256];
+    bool ended;
+    bool has_pair;
+    struct rmi_ice_pair_info pair;
+    enum rmi_srtp_profile srtp_profile;
+    struct rmi_pc_steps steps;
+    struct rmi_pc_stats stats;
+    struct rmi_ice_stats ice;
+};
+size_t rmi_endpoint_snapshot_count(const struct rmi_endpoint *ep);
+bool rmi_endpoint_snapshot(const struct rmi_endpoint *ep, size_t index, struct rmi_peer_snapshot *out);
+struct rmi_pc *rmi_endpoint_peer(const struct rmi_endpoint *ep, const char *peer_id); /* live ones; NULL: none */
+/* When signaling became ready (announce answered) for the first time; 0 = not yet. */
+int64_t rmi_endpoint_ready_us(const struct rmi_endpoint *ep);
+void rmi_endpoint_get_stats(const struct rmi_endpoint *ep, struct rmi_endpoint_stats *out);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RMI_PEER_ENDPOINT_PRIVATE_H
+#define RMI_PEER_ENDPOINT_PRIVATE_H
+
+#include "base/list.h"
+#include "base/time.h"
+#include "peer/endpoint.h"
+#include "signaling/client.h"
+
+#define RMI_EP_EVENTS_MAX 1024 /* a user that never polls loses the oldest */
+
+struct rmi_ep_peer {
+    struct rmi_list node;
+    char id[RMI_PEER_ID_MAX];
+    struct rmi_pc *pc;
+    bool left;              /* gone from the signaling server: its end is decided by ICE alone */
+    bool resend_candidates; /* the server refused some before the answer */
+    bool tell;              /* say peer.disconnect when it ends here */
+    int64_t deadline_us;    /* to be connected the first time */
+};
+
+struct rmi_ep_event_node {
+    struct rmi_list node;
+    struct rmi_endpoint_event ev;
+};
+
+struct rmi_endpoint {
+    struct rmi_endpoint_config config;
+    char peer_id[RMI_PEER_ID_MAX];
+    struct rmi_gather *gather;
+    struct rmi_mux *mux;
+    struct rmi_sig_client *sig;
+    struct rmi_list peers;
+    size_t peer_count;
+    struct rmi_list events;
+    size_t event_count;
+    struct rmi_peer_snapshot ended[RMI_EP_ENDED_MAX];
+    size_t ended_count;
+    struct rmi_endpoint_stats stats;
+    int64_t now_us; /* of the call in progress, for callbacks of the modules below */
+    int64_t ready_us;
+    uint32_t gather_holds;
+    bool gather_started, closed;
+};
+
+/* endpoint.c */
+struct rmi_endpoint_event *rmi_ep_post(struct rmi_endpoint *ep, enum rmi_endpoint_event_type type, const char *peer_id);
+struct rmi_ep_peer *rmi_ep_find(const struct rmi_endpoint *ep, const char *peer_id);
+/* RM_E_LIMIT, RM_E_NO_MEMORY. */
+rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offerer, struct rmi_ep_peer **out);
+/* Takes what a connection has to say, and removes it when it has ended. `p` may be gone afterwards. */
+void rmi_ep_drain_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
+void rmi_ep_settle(struct rmi_endpoint *ep); /* drains everything; ends every public call that is not per packet */
+
+/* endpoint_signaling.c */
+void rmi_ep_drain_signaling(struct rmi_endpoint *ep);
+void rmi_ep_signal_description(struct rmi_endpoint *ep, struct rmi_ep_peer *p, enum rmi_sdp_type type, const char *sdp);
+rm_err rmi_ep_offer_to(struct rmi_endpoint *ep, const char *peer_id);
+
+#endif
