@@ -20,7 +20,7 @@ struct rmi_candidate {
     uint32_t component;               /* 1..256; only 1 is used (rtcp-mux) */
     bool udp;                         /* false: another transport; parsed, and skipped by the agent */
     uint32_t priority;                /* 1..2^31-1 */
-    struct rmi_addr addr;             /* family 0 while only a host name is known */
+    struct rmi_addr addr;             /* family 0 while only a host name is known; port is always set */
     char hostname[RMI_CAND_HOST_MAX]; /* "" or a name such as "....local" (mDNS) */
     enum rmi_cand_type type;
     struct rmi_addr related; /* raddr/rport; family 0 = absent */
@@ -30,7 +30,9 @@ struct rmi_candidate {
 /* Accepts "candidate:...", "a=candidate:..." and either with a trailing CR/LF; unknown extensions are skipped.
  * RM_E_PARSE: malformed. RM_E_TOO_BIG: longer than RMI_CAND_TEXT_MAX. `text` need not be NUL-terminated. */
 rm_err rmi_candidate_parse(const char *text, size_t len, struct rmi_candidate *out);
-/* "candidate:..." with a NUL, no "a=". Returns its length, or 0 when cap is too small. */
+/* "candidate:..." with a NUL, no "a=". Returns its length, or 0 when cap is too small, or `c` is not a UDP candidate or
+ * has no address. A host name stands in place of the address when there is one; a reflexive or relayed candidate
+ * without a related address gets the undisclosed one of RFC 8839 5.1 (0.0.0.0 or ::, port 9). */
 size_t rmi_candidate_write(const struct rmi_candidate *c, char *out, size_t cap);
 const char *rmi_cand_type_name(enum rmi_cand_type type); /* "host" "srflx" "prflx" "relay" */
 /* RFC 8445 5.1.2.1 with the recommended type preferences (host 126, prflx 110, srflx 100, relay 0). */
