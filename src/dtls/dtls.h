@@ -14,6 +14,8 @@ struct rmi_dtls;
 struct rmi_dtls_cert;
 
 #define RMI_FINGERPRINT_BYTES_MAX 64
+/* Most application data of one record in a datagram of 1,200: header 13, nonce 8, tag 16 of AES-GCM. */
+#define RMI_DTLS_PAYLOAD_MAX 1163
 
 struct rmi_fingerprint { /* RFC 8122 */
     char hash[12];       /* "sha-256", lower case */
@@ -53,7 +55,7 @@ struct rmi_dtls_config {
     struct rmi_log *log;
     const char *name;   /* for log lines; copied */
     bool client;        /* active side: sends the ClientHello on start */
-    int64_t rtt_us;     /* of the ICE pair; first retransmission after clamp(2 x rtt, 50 ms, 1 s), doubling to 4 s */
+    int64_t rtt_us;     /* of the ICE pair; first retransmissions at clamp(2 x rtt, 50 ms, 1 s), then doubling to 4 s */
     int64_t timeout_us; /* whole handshake, 0 = 20 s -> FAILED with RM_E_DTLS_TIMEOUT */
     void (*send)(void *ctx, uint8_t *data,
                  size_t len); /* data has RMI_HEADROOM bytes in front; valid during the call */
@@ -85,7 +87,8 @@ void rmi_dtls_start(struct rmi_dtls *d, int64_t now_us);
 /* One datagram from the validated pair. Malformed or unexpected ones are dropped and counted, they never end the
  * connection. */
 void rmi_dtls_input(struct rmi_dtls *d, int64_t now_us, const uint8_t *data, size_t len);
-/* Application data (SCTP). RM_E_STATE: not connected. RM_E_TOO_BIG. */
+/* Application data (SCTP). RM_E_STATE: not connected. RM_E_TOO_BIG: over RMI_DTLS_PAYLOAD_MAX. RM_E_INVALID_ARG: none.
+ */
 rm_err rmi_dtls_send(struct rmi_dtls *d, int64_t now_us, const uint8_t *data, size_t len);
 void rmi_dtls_close(struct rmi_dtls *d, int64_t now_us); /* close_notify; idempotent */
 bool rmi_dtls_poll_event(struct rmi_dtls *d, struct rmi_dtls_event *out);
