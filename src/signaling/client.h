@@ -98,7 +98,7 @@ struct rmi_sig_client_stats {
     uint64_t misaddressed;    /* to somebody else, from ourselves, or from an id that is none */
     uint64_t unmatched;       /* replies to no request of ours */
     uint64_t events_dropped;  /* the owner does not drain */
-    uint64_t reconnects;
+    uint64_t losses;          /* connections lost or not reached, each followed by a new attempt */
 };
 
 /* RM_E_INVALID_ARG: an id or a time is out of range. RM_E_NO_MEMORY. *out stays untouched on failure. */

@@ -14,6 +14,7 @@
 #define RMI_SIG_MAX_SDP ((size_t)64 * 1024) /* protocol limit of RemoteMedia */
 #define RMI_SIG_MAX_CANDIDATE 2048          /* a candidate line is about 100 bytes; unknown extensions follow */
 #define RMI_SIG_MAX_MID 64
+#define RMI_SIG_MAX_TOKEN 1024
 
 enum rmi_sig_caps { RMI_SIG_CAP_AUDIO = 1, RMI_SIG_CAP_VIDEO = 2, RMI_SIG_CAP_DATA = 4 };
 
@@ -48,6 +49,7 @@ struct rmi_sig_dialect {
     bool caps_as_object;        /* {"audio":true} instead of ["audio"] */
     bool one_server_error_code; /* "not announced" and "id is taken" are -32000, not -32600 and -32602 */
     bool has_offer_id;          /* offers are named "from_to_ms" */
+    bool has_sdp_type;          /* descriptions carry "type" */
 };
 
 extern const struct rmi_sig_dialect rmi_sig_dialect_peer;       /* peer.announce, peer.offer ... */

@@ -3,7 +3,6 @@
 #define RMI_SIGNALING_SERVER_H
 
 #include "base/log.h"
-#include "base/rng.h"
 #include "signaling/dialect.h"
 #include <remotemedia/error.h>
 #include <stdbool.h>
@@ -39,7 +38,6 @@ struct rmi_sig_server_config {
     uint32_t rate_per_second;    /* messages of one connection; default 200 */
     uint32_t rate_burst;         /* default 500 */
     const char *token;           /* copied; NULL = none asked for */
-    struct rmi_rng rng;          /* keys the comparison of tokens; may be left zero without a token */
     struct rmi_log *log;
     struct rmi_sig_server_callbacks cb;
 };
