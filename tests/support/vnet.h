@@ -210,7 +210,7 @@ typedef void (*rmt_pipe_fn)(void *ctx, int64_t now_us, const char *data, size_t 
 struct rmt_pipe *rmt_pipe_create(struct rmt_vnet *v, const struct rmt_pipe_config *config);
 /* end is 0 or 1. Before the first message arrives there. */
 void rmt_pipe_attach(struct rmt_pipe *p, int end, struct rmt_host *h, rmt_pipe_fn fn, void *ctx);
-/* RM_E_CLOSED after close or kill. */
+/* RM_E_CLOSED once this end has closed or was told of the end; what is sent between a kill and that is lost. */
 rm_err rmt_pipe_send(struct rmt_pipe *p, int from_end, const char *data, size_t len);
 /* The other end hears of it after everything sent before; this end hears nothing more. */
 void rmt_pipe_close(struct rmt_pipe *p, int end);
