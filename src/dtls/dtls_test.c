@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/time.h"
-#include "dtls/dtls_private.h"
-#include "support/dtls_pair.h"
-#include "support/virtual_crypto.h"
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/time.h"
+#include "dtls/dtls_private.h"
+#include "support/dtls_pair.h"
+#include "support/virtual_crypto.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
