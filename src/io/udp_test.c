@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "io/io_test.h"
+#include "io/udp.h"
+#include "net/datagram.h"
+#include <stdbool.h>
+#include <string.h>
+
+#define CYCLES 200
+
+struct inbox {
+    struct rmi_udp *udp;
+    int want, got, wrong, done;
+    size_t last_len;
+    struct rmi_addr last_from;
+    bool close_at_first;
+};
+
+static struct rmi_addr loopback4(void) {
+    return (struct rmi_addr){.family = 4, .ip = {127, 0, 0, 1}};
+}
+
+static void on_recv(void *ctx, int64_t now_us, const struct rmi_addr *from, uint8_t *data, size_t len) {
+    struct inbox *in = ctx;
+    assert_true(now_us <= rmi_now_us());
+    if (len >= 4) {
+        uint32_t number;
+        memcpy(&number, data, sizeof number);
+        in->wrong += number != (uint32_t)in->got;
+        memset(data, 0xff, len); /* ours to change */
+    }
+    in->last_len = len;
+    in->last_from = *from;
+    in->done = ++in->got >= in->want;
+    if (in->close_at_first)
+        rmi_udp_close(&in->udp);
+}
+
+struct pair {
+    struct rmi_loop *loop;
+    struct rmi_udp *a;
+    struct inbox a_in, b;
+};
+
+static void open_pair(struct pair *p) {
+    struct rmi_addr any = loopback4();
+    *p = (struct pair){0};
+    assert_int_equal(rmi_loop_create(&p->loop), RM_OK);
+    assert_int_equal(rmi_udp_open(p->loop, &any, on_recv, &p->a_in, &p->a), RM_OK);
+    assert_int_equal(rmi_udp_open(p->loop, &any, on_recv, &p->b, &p->b.udp), RM_OK);
+    assert_int_not_equal(rmi_udp_local_addr(p->a)->port, 0);
+}
+
+static void close_pair(struct pair *p) {
+    rmi_udp_close(&p->a);
+    rmi_udp_close(&p->b.udp);
+    rmi_udp_close(&p->b.udp);
+    rmi_udp_close(NULL);
+    rmi_loop_destroy(&p->loop);
+}
+
+static void datagrams_arrive_in_order_with_their_sender(void **state) {
+    (void)state;
+    struct pair p;
+    open_pair(&p);
+    p.b.want = 100;
+    uint8_t data[1200] = {0};
+    for (uint32_t i = 0; i < 100; i++) {
+        memcpy(data, &i, sizeof i);
+        assert_int_equal(rmi_udp_send(p.a, rmi_udp_local_addr(p.b.udp), data, sizeof data), RM_OK);
+    }
+    assert_int_equal(wait_for(p.loop, &p.b.done), RM_OK);
+    assert_int_equal(p.b.got, 100);
+    assert_int_equal(p.b.wrong, 0);
+    assert_int_equal(p.b.last_len, sizeof data);
+    assert_true(rmi_addr_equal(&p.b.last_from, rmi_udp_local_addr(p.a)));
+    struct rmi_udp_stats stats;
+    rmi_udp_get_stats(p.a, &stats);
+    assert_int_equal(stats.send_packets, 100);
+    rmi_udp_get_stats(p.b.udp, &stats);
+    assert_int_equal(stats.recv_packets, 100);
+    assert_int_equal(stats.recv_bytes, 100 * sizeof data);
+    assert_true(stats.rcvbuf_bytes > 0);
+    close_pair(&p);
+}
+
+static void a_batch_takes_few_system_calls(void **state) {
+    (void)state;
+    struct pair p;
+    open_pair(&p);
+    p.b.want = 100;
+    rmi_udp_batch_begin(p.a);
+    rmi_udp_batch_begin(p.a);
+    for (uint32_t i = 0; i < 100; i++) {
+        uint8_t data[200] = {0}; /* copied: gone before it is sent */
+        memcpy(data, &i, sizeof i);
+        assert_int_equal(rmi_udp_send(p.a, rmi_udp_local_addr(p.b.udp), data, sizeof data), RM_OK);
+    }
+    rmi_udp_batch_end(p.a);
+    struct rmi_udp_stats stats;
+    rmi_udp_get_stats(p.a, &stats);
+    assert_true(stats.send_packets < 100); /* the inner end sends nothing */
+    rmi_udp_batch_end(p.a);
+    assert_int_equal(wait_for(p.loop, &p.b.done), RM_OK);
+    assert_int_equal(p.b.wrong, 0);
+    rmi_udp_get_stats(p.a, &stats);
+    assert_int_equal(stats.send_packets, 100);
+    assert_int_equal(stats.send_bytes, 100 * 200);
+    assert_true(stats.send_calls <= 4);
+    close_pair(&p);
+}
+
+static void a_refused_datagram_in_a_batch_does_not_hold_up_the_rest(void **state) {
+    (void)state;
+    struct pair p;
+    open_pair(&p);
+    p.b.want = 2;
+    struct rmi_addr nowhere = {.family = 4, .ip = {255, 255, 255, 255}, .port = 9}; /* EACCES without SO_BROADCAST */
+    uint32_t number = 0;
+    rmi_udp_batch_begin(p.a);
+    rmi_udp_send(p.a, rmi_udp_local_addr(p.b.udp), (uint8_t *)&number, sizeof number);
+    rmi_udp_send(p.a, &nowhere, (uint8_t *)&number, sizeof number);
+    number = 1;
+    rmi_udp_send(p.a, rmi_udp_local_addr(p.b.udp), (uint8_t *)&number, sizeof number);
+    rmi_udp_batch_end(p.a);
+    assert_int_equal(wait_for(p.loop, &p.b.done), RM_OK);
+    assert_int_equal(p.b.wrong, 0);
+    struct rmi_udp_stats stats;
+    rmi_udp_get_stats(p.a, &stats);
+    assert_int_equal(stats.send_errors, 1);
+    assert_int_equal(stats.send_packets, 2);
+    assert_int_equal(rmi_udp_send(p.a, &nowhere, (uint8_t *)&number, sizeof number), RM_E_IO);
+    close_pair(&p);
+}
+
+static void an_unreachable_port_does_not_break_the_socket(void **state) {
+    (void)state;
+    struct pair p;
+    open_pair(&p);
+    struct rmi_addr gone = *rmi_udp_local_addr(p.b.udp);
+    rmi_udp_close(&p.b.udp);
+    uint32_t number = 0;
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(rmi_udp_send(p.a, &gone, (uint8_t *)&number, sizeof number), RM_OK);
+    p.a_in.want = 1;
+    assert_int_equal(rmi_udp_send(p.a, rmi_udp_local_addr(p.a), (uint8_t *)&number, sizeof number), RM_OK);
+    assert_int_equal(wait_for(p.loop, &p.a_in.done), RM_OK);
+    close_pair(&p);
+}
+
+static void arguments_and_sizes_are_checked(void **state) {
+    (void)state;
+    struct pair p;
+    open_pair(&p);
+    uint8_t data[RMI_DATAGRAM_MAX + 1] = {0};
+    struct rmi_addr v6 = {.family = 6, .ip = {[15] = 1}, .port = 9};
+    struct rmi_addr none = {0};
+    struct rmi_udp *out = NULL;
+    assert_int_equal(rmi_udp_send(p.a, &v6, data, 4), RM_E_INVALID_ARG);
+    assert_int_equal(rmi_udp_send(p.a, rmi_udp_local_addr(p.b.udp), data, sizeof data), RM_E_TOO_BIG);
+    assert_int_equal(rmi_udp_open(p.loop, &none, on_recv, &p.b, &out), RM_E_INVALID_ARG);
+    assert_int_equal(rmi_udp_open(p.loop, rmi_udp_local_addr(p.a), on_recv, &p.b, &out), RM_E_IO); /* port taken */
+    assert_null(out);
+    p.b.want = 1;
+    assert_int_equal(rmi_udp_send(p.a, rmi_udp_local_addr(p.b.udp), data, RMI_DATAGRAM_MAX), RM_OK);
+    assert_int_equal(wait_for(p.loop, &p.b.done), RM_OK);
+    assert_int_equal(p.b.last_len, RMI_DATAGRAM_MAX);
+    p.b.want = 2;
+    p.b.done = 0;
+    p.b.got = 1;
+    assert_int_equal(rmi_udp_send(p.a, rmi_udp_local_addr(p.b.udp), data, 0), RM_OK); /* empty, and legal */
+    assert_int_equal(wait_for(p.loop, &p.b.done), RM_OK);
+    assert_int_equal(p.b.last_len, 0);
+    close_pair(&p);
+}
+
+static void ipv6_works_where_there_is_any(void **state) {
+    (void)state;
+    struct rmi_loop *loop = NULL;
+    struct inbox in = {.want = 1};
+    struct rmi_addr any = {.family = 6, .ip = {[15] = 1}};
+    assert_int_equal(rmi_loop_create(&loop), RM_OK);
+    if (rmi_udp_open(loop, &any, on_recv, &in, &in.udp) != RM_OK) {
+        rmi_loop_destroy(&loop);
+        skip();
+    }
+    uint32_t number = 0;
+    assert_int_equal(rmi_udp_send(in.udp, rmi_udp_local_addr(in.udp), (uint8_t *)&number, sizeof number), RM_OK);
+    assert_int_equal(wait_for(loop, &in.done), RM_OK);
+    assert_int_equal(in.last_from.family, 6);
+    rmi_udp_close(&in.udp);
+    rmi_loop_destroy(&loop);
+}
+
+static void closing_inside_the_callback_ends_it(void **state) {
+    (void)state;
+    struct pair p;
+    open_pair(&p);
+    p.b.want = 1;
+    p.b.close_at_first = true;
+    for (uint32_t i = 0; i < 10; i++)
+        rmi_udp_send(p.a, rmi_udp_local_addr(p.b.udp), (uint8_t *)&i, sizeof i);
+    assert_int_equal(wait_for(p.loop, &p.b.done), RM_OK);
+    assert_null(p.b.udp);
+    int never = 0;
+    assert_int_equal(rmi_loop_run_until(p.loop, &never, rmi_now_us() + RMI_MS(5)), RM_E_TIMEOUT);
+    assert_int_equal(p.b.got, 1);
+    close_pair(&p);
+}
+
+static void cycles_leave_nothing_behind(void **state) {
+    (void)state;
+    struct rmi_loop *loop = NULL;
+    struct rmi_addr any = loopback4();
+    struct inbox in = {0};
+    assert_int_equal(rmi_loop_create(&loop), RM_OK);
+    int fds = count_entries("/proc/self/fd");
+    for (int i = 0; i < CYCLES; i++) {
+        assert_int_equal(rmi_udp_open(loop, &any, on_recv, &in, &in.udp), RM_OK);
+        rmi_udp_close(&in.udp);
+        assert_int_equal(rmi_loop_process(loop), RM_OK);
+    }
+    assert_int_equal(count_entries("/proc/self/fd"), fds);
+    assert_int_equal(rmi_udp_open(loop, &any, on_recv, &in, &in.udp), RM_OK);
+    rmi_loop_destroy(&loop); /* closes what was left open */
+    assert_true(count_entries("/proc/self/fd") < fds);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(datagrams_arrive_in_order_with_their_sender),
+        cmocka_unit_test(a_batch_takes_few_system_calls),
+        cmocka_unit_test(a_refused_datagram_in_a_batch_does_not_hold_up_the_rest),
+        cmocka_unit_test(an_unreachable_port_does_not_break_the_socket),
+        cmocka_unit_test(arguments_and_sizes_are_checked),
+        cmocka_unit_test(ipv6_works_where_there_is_any),
+        cmocka_unit_test(closing_inside_the_callback_ends_it),
+        cmocka_unit_test(cycles_leave_nothing_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
