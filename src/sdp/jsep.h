@@ -79,8 +79,8 @@ struct rmi_jsep_local {
 };
 
 /* Makes the offer AND applies it: have-local-offer. *sdp is the caller's (free()). RM_E_STATE: not stable.
- * RM_E_INVALID_ARG: nothing to offer (no media was added, no data channel) or `local` incomplete. RM_E_NO_MEMORY. On an
- * error nothing changed. */
+ * RM_E_INVALID_ARG: nothing to offer (no media was added, no data channel) or `local` incomplete. RM_E_TOO_BIG: the
+ * text would exceed RMI_SDP_TEXT_MAX. RM_E_NO_MEMORY. On an error nothing changed. */
 rm_err rmi_jsep_create_offer(struct rmi_jsep *j, const struct rmi_jsep_local *local, char **sdp);
 /* The same for the answer: only in have-remote-offer, then stable. */
 rm_err rmi_jsep_create_answer(struct rmi_jsep *j, const struct rmi_jsep_local *local, char **sdp);
@@ -154,7 +154,8 @@ struct rmi_jsep_result {
 
     /* Of the last successful set_remote(). */
     bool rolled_back;             /* our own pending offer was given up for the remote's */
-    bool ice_restarted_by_remote; /* ufrag and pwd both differ from the description before */
+    bool ice_restarted_by_remote; /* ufrag and pwd both differ from the description before (also in the answer to an
+                                   * offer that restarted from our side) */
     bool fingerprints_changed;    /* the remote's certificate is another one than before */
 
     /* In m-line order. Stable: as negotiated. have-local-offer: as negotiated before it. have-remote-offer: as an

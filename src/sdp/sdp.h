@@ -21,7 +21,8 @@
 #define RMI_SDP_SSRC_MAX 32
 #define RMI_SDP_FID_MAX 16
 #define RMI_SDP_GROUP_MAX RMI_SDP_MEDIA_MAX
-#define RMI_SDP_TOKEN_MAX 256 /* mid, ufrag, pwd, codec name, uri, msid parts, fingerprint, cname */
+#define RMI_SDP_TOKEN_MAX 256 /* ufrag, pwd, codec name, uri, msid parts, fingerprint, cname */
+#define RMI_SDP_MID_MAX 32    /* travels in a header extension: more than 16 needs two-byte headers (RFC 8285 4.2) */
 
 enum rmi_media_kind { RMI_MEDIA_AUDIO, RMI_MEDIA_VIDEO, RMI_MEDIA_DATA, RMI_MEDIA_OTHER };
 
@@ -94,7 +95,7 @@ struct rmi_sdp_media {
     size_t codec_count;
     struct rmi_sdp_extmap *extmaps;
     size_t extmap_count;
-    const char *msid_stream, *msid_track; /* stream "-" = no stream; track "" = no a=msid */
+    const char *msid_stream, *msid_track; /* "" = no a=msid; stream "-" = in no stream */
     struct rmi_sdp_ssrc *ssrcs;
     size_t ssrc_count;
     struct rmi_sdp_fid *fids;
@@ -138,8 +139,8 @@ struct rmi_sdp *rmi_sdp_create(void);
  */
 void *rmi_sdp_alloc(struct rmi_sdp *sdp, size_t size);
 const char *rmi_sdp_text(struct rmi_sdp *sdp, const char *text, size_t n);
-/* A new section at the end with all strings "", sctp_port and max_message_size -1; room for each array's maximum is
- * taken on demand by the add functions. NULL: limit or memory. Earlier section pointers stay valid. */
+/* A new section at the end with all strings "", sctp_port and max_message_size -1, candidates none. NULL: limit or
+ * memory. Pointers to earlier sections end with this call (the list may move); the same holds for the lists below. */
 struct rmi_sdp_media *rmi_sdp_add_media(struct rmi_sdp *sdp, const char *kind_name);
 /* A zeroed entry at the end of the section's list, strings "". NULL: limit or memory. */
 struct rmi_sdp_codec *rmi_sdp_add_codec(struct rmi_sdp *sdp, struct rmi_sdp_media *m);
