@@ -70,7 +70,8 @@ static bool reaches(struct world *w, int server, struct rmi_addr outer) {
 static bool table_cell(struct rmt_sim *sim, uint64_t seed, enum rmt_nat_rule mapping, enum rmt_nat_rule filtering,
                        bool random_ports) {
     struct world w;
-    build(&w, sim, seed,
+    uint64_t own = seed * 16 + (uint64_t)(mapping * 3 + filtering); /* or all cells would draw the same ports */
+    build(&w, sim, own,
           (struct rmt_nat_config){.mapping = mapping, .filtering = filtering, .random_ports = random_ports});
     struct rmi_addr first = ping(&w, S1A);
     bool kept = first.port == 5000;

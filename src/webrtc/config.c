@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "webrtc/webrtc_private.h"
+
+#include "base/sbuf.h"
+#include "net/addr.h"
+#include "signaling/dialect.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_URL "ws://127.0.0.1:8080/ws"
+#define DEFAULT_MAX_PEERS 10
+#define DEFAULT_LIVENESS_MS 2000
+#define DEFAULT_ICE_TIMEOUT_MS 10000
+#define LIVENESS_MIN_MS 500
+#define LIVENESS_MAX_MS 30000
+#define ICE_TIMEOUT_MIN_MS 1000
+#define ICE_TIMEOUT_MAX_MS 120000
+
+void rm_webrtc_config_init(rm_webrtc_config *c) {
+    memset(c, 0, sizeof *c);
+    c->struct_size = (uint32_t)sizeof *c;
+    c->signaling_url = DEFAULT_URL;
+    c->auto_connect = true;
+    c->max_peers = DEFAULT_MAX_PEERS;
+    c->enable_audio = c->enable_video = c->enable_data_channel = true;
+    c->video_codec = RM_VIDEO_VP9;
+    c->liveness_ms = DEFAULT_LIVENESS_MS;
+    c->ice_timeout_ms = DEFAULT_ICE_TIMEOUT_MS;
+    c->log_level = RM_LOG_WARN;
+}
+
+static void check_servers(const rm_webrtc_config *c, struct rmi_sbuf *f) {
+    struct rmi_server_url u;
+    for (size_t i = 0; i < c->stun_server_count && i < RM_SERVERS_MAX; i++)
+        if (rmi_stun_url_parse(c->stun_servers[i], &u))
+            rmi_sbuf_addf(f, "stun_servers[%zu]: \"%s\" is not stun:HOST[:PORT]\n", i,
+                          c->stun_servers[i] ? c->stun_servers[i] : "(null)");
+    for (size_t i = 0; i < c->turn_server_count && i < RM_SERVERS_MAX; i++) {
+        const rm_turn_server *s = &c->turn_servers[i];
+        rm_err err = rmi_turn_url_parse(s->url, &u);
+        if (err == RM_E_UNSUPPORTED)
+            rmi_sbuf_addf(f, "turn_servers[%zu].url: only TURN over UDP is supported\n", i);
+        else if (err) /* the text is not repeated: it may hold a password */
+            rmi_sbuf_addf(f, "turn_servers[%zu].url: not turn:[USER:PASSWORD@]HOST[:PORT]\n", i);
+        else if (!u.username[0] && !(s->username && s->username[0]))
+            rmi_sbuf_addf(f, "turn_servers[%zu].username: missing\n", i);
+        if ((s->username && strlen(s->username) >= sizeof u.username) ||
+            (s->credential && strlen(s->credential) >= sizeof u.password))
+            rmi_sbuf_addf(f, "turn_servers[%zu]: username or credential is longer than %zu bytes\n", i,
+                          sizeof u.username - 1);
+    }
+    if (c->stun_server_count > RM_SERVERS_MAX)
+        rmi_sbuf_addf(f, "stun_server_count: %zu is more than %d\n", c->stun_server_count, RM_SERVERS_MAX);
+    if (c->turn_server_count > RM_SERVERS_MAX)
+        rmi_sbuf_addf(f, "turn_server_count: %zu is more than %d\n", c->turn_server_count, RM_SERVERS_MAX);
+    if (c->relay_only && c->turn_server_count == 0)
+        rmi_sbuf_add(f, "relay_only: needs at least one entry in turn_servers\n");
+}
+
+static void check_range(struct rmi_sbuf *f, const char *field, uint32_t value, uint32_t lo, uint32_t hi) {
+    if (value < lo || value > hi)
+        rmi_sbuf_addf(f, "%s: %u is outside %u..%u\n", field, value, lo, hi);
+}
+
+rm_err rm_webrtc_config_check(const rm_webrtc_config *c, char *faults, size_t faults_size) {
+    struct rmi_sbuf f = {0};
+    if (!c || c->struct_size != sizeof *c) {
+        rmi_sbuf_add(&f, "struct_size: call rm_webrtc_config_init first\n");
+    } else {
+        struct rmi_addr addr;
+        if (!c->signaling_url || (strncmp(c->signaling_url, "ws://", 5) && strncmp(c->signaling_url, "wss://", 6)))
+            rmi_sbuf_addf(&f, "signaling_url: \"%s\" does not begin with ws:// or wss://\n",
+                          c->signaling_url ? c->signaling_url : "(null)");
+        if (c->peer_id && !rmi_sig_id_valid(c->peer_id))
+            rmi_sbuf_addf(&f, "peer_id: \"%.80s\" is not 1..64 characters of A-Z a-z 0-9 _ -\n", c->peer_id);
+        if (c->room && c->room[0] && !rmi_sig_id_valid(c->room))
+            rmi_sbuf_addf(&f, "room: \"%.80s\" is not 1..64 characters of A-Z a-z 0-9 _ -\n", c->room);
+        if (c->bind_address && rmi_addr_parse(c->bind_address, 0, &addr))
+            rmi_sbuf_addf(&f, "bind_address: \"%.80s\" is not a numeric IP address\n", c->bind_address);
+        check_servers(c, &f);
+        check_range(&f, "max_peers", c->max_peers, 1, RM_PEERS_MAX);
+        check_range(&f, "liveness_ms", c->liveness_ms, LIVENESS_MIN_MS, LIVENESS_MAX_MS);
+        check_range(&f, "ice_timeout_ms", c->ice_timeout_ms, ICE_TIMEOUT_MIN_MS, ICE_TIMEOUT_MAX_MS);
+        check_range(&f, "video_codec", (uint32_t)c->video_codec, RM_VIDEO_VP9, RM_VIDEO_H264);
+        if (!c->enable_audio && !c->enable_video && !c->enable_data_channel)
+            rmi_sbuf_add(&f, "enable_audio, enable_video, enable_data_channel: at least one must be on\n");
+    }
+    bool ok = f.len == 0 && !f.failed;
+    if (faults && faults_size)
+        snprintf(faults, faults_size, "%s", rmi_sbuf_text(&f));
+    rmi_sbuf_fini(&f);
+    return ok ? RM_OK : RM_E_CONFIG;
+}
+
+static bool dup_text(const char **text) {
+    if (!*text)
+        return true;
+    *text = strdup(*text);
+    return *text != NULL;
+}
+
+/* Every string of the configuration, in one place for copying and freeing. */
+static size_t strings_of(rm_webrtc_config *c, const char **out[]) {
+    size_t n = 0;
+    out[n++] = &c->signaling_url;
+    out[n++] = &c->peer_id;
+    out[n++] = &c->room;
+    out[n++] = &c->token;
+    out[n++] = &c->ca_file;
+    out[n++] = &c->bind_address;
+    out[n++] = &c->log_spec;
+    for (size_t i = 0; i < RM_SERVERS_MAX; i++)
+        out[n++] = &c->stun_servers[i];
+    for (size_t i = 0; i < RM_SERVERS_MAX; i++) {
+        out[n++] = &c->turn_servers[i].url;
+        out[n++] = &c->turn_servers[i].username;
+        out[n++] = &c->turn_servers[i].credential;
+    }
+    return n;
+}
+#define CONFIG_STRINGS (7 + 4 * RM_SERVERS_MAX)
+
+rm_err rmi_webrtc_config_copy(const rm_webrtc_config *from, rm_webrtc_config *to) {
+    const char **strings[CONFIG_STRINGS];
+    *to = *from;
+    size_t n = strings_of(to, strings);
+    for (size_t i = 0; i < n; i++)
+        if (!dup_text(strings[i])) {
+            for (size_t k = i; k < n; k++) /* not ours */
+                *strings[k] = NULL;
+            rmi_webrtc_config_free(to);
+            return RM_E_NO_MEMORY;
+        }
+    return RM_OK;
+}
+
+void rmi_webrtc_config_free(rm_webrtc_config *c) {
+    const char **strings[CONFIG_STRINGS];
+    size_t n = strings_of(c, strings);
+    for (size_t i = 0; i < n; i++) {
+        free((char *)(uintptr_t)*strings[i]);
+        *strings[i] = NULL;
+    }
+}

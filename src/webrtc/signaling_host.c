@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "webrtc/signaling_host.h"
+
+#include "base/time.h"
+#include "io/websocket.h"
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CONNECTIONS_MAX 1024
+
+/* The socket layer and the server core each number connections for themselves. */
+struct conn {
+    rmi_ws_conn_id ws; /* 0 = free */
+    uint64_t core;
+};
+
+struct rmi_signaling_host {
+    struct rmi_loop *loop;
+    struct rmi_timer *timer;
+    struct rmi_ws_server *ws;
+    struct rmi_sig_server *core;
+    struct rmi_log *log;
+    struct conn conns[CONNECTIONS_MAX];
+};
+
+static struct conn *by_ws(struct rmi_signaling_host *h, rmi_ws_conn_id id) {
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        if (h->conns[i].ws == id)
+            return &h->conns[i];
+    return NULL;
+}
+
+static struct conn *by_core(struct rmi_signaling_host *h, uint64_t id) {
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        if (h->conns[i].ws && h->conns[i].core == id)
+            return &h->conns[i];
+    return NULL;
+}
+
+static void rearm(struct rmi_signaling_host *h) {
+    rmi_timer_set_at(h->timer, rmi_sig_server_next_deadline(h->core));
+}
+
+static void core_send(void *ctx, uint64_t id, const char *text, size_t len) {
+    struct rmi_signaling_host *h = ctx;
+    struct conn *c = by_core(h, id);
+    if (c && rmi_ws_server_send(h->ws, c->ws, text, len) == RM_E_LIMIT) /* a client that does not read */
+        rmi_ws_server_close_conn(h->ws, c->ws, RMI_SIG_CLOSE_POLICY, "too slow");
+}
+
+static void core_close(void *ctx, uint64_t id, int code, const char *reason) {
+    struct rmi_signaling_host *h = ctx;
+    struct conn *c = by_core(h, id);
+    if (!c)
+        return;
+    rmi_ws_conn_id ws = c->ws;
+    c->ws = 0; /* the core forgets it now; its on_close finds nothing more to do */
+    rmi_ws_server_close_conn(h->ws, ws, (uint16_t)code, reason);
+}
+
+static void core_ping(void *ctx, uint64_t id) {
+    struct rmi_signaling_host *h = ctx;
+    struct conn *c = by_core(h, id);
+    if (c)
+        rmi_ws_server_ping(h->ws, c->ws);
+}
+
+static void on_open(void *ctx, rmi_ws_conn_id id, const char *path, const struct rmi_addr *remote) {
+    struct rmi_signaling_host *h = ctx;
+    struct conn *c = by_ws(h, 0);
+    char text[RMI_ADDR_TEXT_MAX];
+    if (!c || rmi_sig_server_open(h->core, rmi_now_us(), &c->core)) {
+        rmi_ws_server_close_conn(h->ws, id, RMI_SIG_CLOSE_POLICY, "too many connections");
+        return;
+    }
+    c->ws = id;
+    rmi_log(h->log, RMI_LOG_SIGNALING, RM_LOG_DEBUG, "connection from %s for %s", rmi_addr_text(remote, text), path);
+    rearm(h);
+}
+
+static void on_text(void *ctx, rmi_ws_conn_id id, const char *text, size_t len) {
+    struct rmi_signaling_host *h = ctx;
+    struct conn *c = by_ws(h, id);
+    if (c)
+        rmi_sig_server_input(h->core, rmi_now_us(), c->core, text, len);
+    rearm(h);
+}
+
+static void on_pong(void *ctx, rmi_ws_conn_id id) {
+    struct rmi_signaling_host *h = ctx;
+    struct conn *c = by_ws(h, id);
+    if (c)
+        rmi_sig_server_activity(h->core, rmi_now_us(), c->core);
+    rearm(h);
+}
+
+static void on_close(void *ctx, rmi_ws_conn_id id, rm_err why, const char *detail) {
+    struct rmi_signaling_host *h = ctx;
+    struct conn *c = by_ws(h, id);
+    (void)why;
+    (void)detail;
+    if (!c)
+        return;
+    uint64_t core = c->core;
+    c->ws = 0;
+    rmi_sig_server_closed(h->core, rmi_now_us(), core);
+    rearm(h);
+}
+
+static void on_timer(void *ctx, int64_t now_us) {
+    struct rmi_signaling_host *h = ctx;
+    rmi_sig_server_timeout(h->core, now_us);
+    rearm(h);
+}
+
+rm_err rmi_signaling_host_create(struct rmi_loop *loop, const struct rmi_signaling_host_config *config,
+                                 struct rmi_signaling_host **out) {
+    struct rmi_signaling_host *h = calloc(1, sizeof *h);
+    if (!h)
+        return RM_E_NO_MEMORY;
+    h->loop = loop;
+    h->log = config->log;
+    struct rmi_sig_server_config sc;
+    rmi_sig_server_config_init(&sc);
+    if (config->max_peers)
+        sc.max_peers = config->max_peers;
+    sc.max_connections = CONNECTIONS_MAX;
+    sc.unix_offset_us = RMI_SEC(time(NULL)) - rmi_now_us();
+    sc.token = config->token;
+    sc.log = config->log;
+    sc.cb.ctx = h;
+    sc.cb.send = core_send;
+    sc.cb.close = core_close;
+    sc.cb.ping = core_ping;
+    struct rmi_ws_server_config wc = {
+        .host = config->host,
+        .port = config->port,
+        .cert_file = config->cert_file,
+        .key_file = config->key_file,
+        .max_connections = CONNECTIONS_MAX,
+        .log = config->log,
+        .cb = {.ctx = h, .on_open = on_open, .on_text = on_text, .on_close = on_close, .on_pong = on_pong},
+    };
+    rm_err err = rmi_timer_create(loop, on_timer, h, &h->timer);
+    if (!err)
+        err = rmi_sig_server_create(&sc, &h->core);
+    if (!err)
+        err = rmi_ws_server_listen(loop, &wc, &h->ws);
+    if (err) {
+        rmi_signaling_host_destroy(&h);
+        return err;
+    }
+    rearm(h);
+    *out = h;
+    return RM_OK;
+}
+
+void rmi_signaling_host_destroy(struct rmi_signaling_host **ph) {
+    struct rmi_signaling_host *h = *ph;
+    if (!h)
+        return;
+    rmi_ws_server_close(&h->ws);
+    rmi_sig_server_destroy(&h->core);
+    rmi_timer_destroy(&h->timer);
+    free(h);
+    *ph = NULL;
+}
+
+uint16_t rmi_signaling_host_port(const struct rmi_signaling_host *h) {
+    return rmi_ws_server_port(h->ws);
+}
+
+void rmi_signaling_host_stats(const struct rmi_signaling_host *h, struct rmi_sig_server_stats *out) {
+    rmi_sig_server_stats(h->core, out);
+}

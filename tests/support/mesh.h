@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RMT_MESH_H
+#define RMT_MESH_H
+
+#include "peer/endpoint.h"
+#include "signaling/server.h"
+#include "support/vnet.h"
+#include "support/vnet_stun.h"
+#include <stdbool.h>
+
+/* Complete peers on a simulated network: the very endpoint that ships, with virtual sockets, a virtual signaling server
+ * (the shipping core behind pipes) and virtual crypto. Errors of the scenario end the process. */
+struct rmt_mesh;
+struct rmt_peer;
+
+#define RMT_MESH_PEERS_MAX 64
+
+struct rmt_mesh_config {
+    int64_t signaling_delay_us; /* one way between a peer and the server */
+    int64_t signaling_jitter_us;
+    size_t room_max_peers; /* 0 = the server's default */
+    struct rmi_log *log;   /* NULL = silent; or rmt_mesh_log of an earlier step */
+};
+
+/* Seeds OpenSSL too. The server's host is added to the network as "signaling". */
+struct rmt_mesh *rmt_mesh_create(struct rmt_vnet *v, const struct rmt_mesh_config *config);
+void rmt_mesh_destroy(struct rmt_mesh **mesh); /* before the network */
+
+struct rmt_peer_options {
+    const char *id;             /* NULL = the host's name */
+    const char *room;           /* NULL = none */
+    struct rmi_addr stun, turn; /* family 0 = none */
+    const char *turn_password;  /* NULL = "pass" */
+    bool relay_only, no_auto_connect;
+    bool no_video, no_data;
+    uint32_t max_peers; /* 0 = 10 */
+    int64_t liveness_us;
+};
+/* One socket on each interface that is up. Not started. */
+struct rmt_peer *rmt_mesh_add(struct rmt_mesh *mesh, struct rmt_host *host, const struct rmt_peer_options *options);
+void rmt_peer_start(struct rmt_peer *p);
+void rmt_peer_close(struct rmt_peer *p); /* says goodbye */
+void rmt_peer_kill(struct rmt_peer *p);  /* the process dies: nothing is said, its sockets vanish */
+
+struct rmi_endpoint *rmt_peer_endpoint(const struct rmt_peer *p); /* NULL after close or kill */
+int64_t rmt_peer_now(const struct rmt_peer *p);                   /* its host's clock */
+/* Call after using the endpoint directly: takes events, arms the timer. */
+void rmt_peer_pump(struct rmt_peer *p);
+/* State towards another id; RMI_PC_NEW when there is no connection. */
+enum rmi_pc_state rmt_peer_state(const struct rmt_peer *p, const char *other_id);
+/* The last final error reported for a peer id, RM_OK = none. */
+rm_err rmt_peer_error(const struct rmt_peer *p, const char *other_id);
+const char *rmt_peer_detail(const struct rmt_peer *p);
+size_t rmt_peer_connected(const struct rmt_peer *p); /* connections in state connected */
+/* How often any connection entered this state. */
+uint32_t rmt_peer_entered(const struct rmt_peer *p, enum rmi_pc_state state);
+/* The newest end of set-up seen here: from signaling ready to DTLS done, microseconds; -1 = none yet. */
+int64_t rmt_peer_setup_us(const struct rmt_peer *p, const char *other_id);
+/* RTP received in the clear over all connections. */
+uint64_t rmt_peer_rtp_received(const struct rmt_peer *p);
+/* Send one RTP packet with a counter as payload. */
+rm_err rmt_peer_send_rtp(struct rmt_peer *p, const char *other_id, uint16_t sequence);
+/* The interfaces changed: closes dead sockets, opens new ones (as the facade does on the system's notice). */
+void rmt_peer_interfaces_changed(struct rmt_peer *p);
+
+bool rmt_mesh_all_connected(void *mesh);          /* every living peer with every other; usable as a predicate */
+void rmt_mesh_server_down(struct rmt_mesh *mesh); /* connections break, new ones are refused */
+void rmt_mesh_server_up(struct rmt_mesh *mesh);   /* with an empty roster, as after a restart */
+struct rmi_sig_server_stats rmt_mesh_server_stats(const struct rmt_mesh *mesh);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RMRTC_H
+#define RMRTC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define EXIT_USAGE 2 /* the command line is wrong */
+
+struct command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+};
+
+extern const struct command cmd_signal, cmd_join, cmd_bench;
+
+/* "HOST:PORT" or "[V6]:PORT" into its parts. False: malformed. */
+bool parse_listen(const char *text, char *host, size_t host_size, unsigned short *port);
+/* A whole decimal number in lo..hi. False otherwise, with a message that names the option. */
+bool parse_number(const char *option, const char *text, long lo, long hi, long *out);
+/* A descriptor that becomes readable on SIGINT and SIGTERM, which are blocked for the process; -1 on failure. Call
+ * before any thread starts. */
+int open_signal_fd(void);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "view.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void view_init(struct view *v, rm_webrtc *t, bool json) {
+    memset(v, 0, sizeof *v);
+    v->t = t;
+    v->json = json;
+    v->tty = !json && isatty(STDOUT_FILENO);
+    v->dirty = true;
+}
+
+static void take_picture(struct view *v) {
+    size_t count = 0;
+    if (v->finished || rm_webrtc_peers(v->t, v->peers, VIEW_PEERS_MAX, &count))
+        return;
+    v->peer_count = count < VIEW_PEERS_MAX ? count : VIEW_PEERS_MAX;
+    v->connected_now = 0;
+    for (size_t i = 0; i < v->peer_count; i++)
+        v->connected_now += v->peers[i].state == RM_PEER_CONNECTED;
+}
+
+static void step(char *out, size_t size, const char *name, double ms) {
+    size_t n = strlen(out);
+    if (n >= size)
+        return;
+    if (ms < 0)
+        snprintf(out + n, size - n, "  %s -", name);
+    else
+        snprintf(out + n, size - n, "  %s %.1f ms", name, ms);
+}
+
+static void peer_line(const rm_peer_info *p, char *out, size_t size) {
+    snprintf(out, size, "%-20s %-12s", p->peer_id, rm_peer_state_name(p->state));
+    step(out, size, "signaling", p->negotiated_ms);
+    step(out, size, "gathering", p->gathered_ms);
+    step(out, size, "checking", p->checking_ms);
+    step(out, size, "ice", p->ice_ms);
+    step(out, size, "dtls", p->dtls_ms);
+    step(out, size, "connected", p->connected_ms);
+    size_t n = strlen(out);
+    if (p->local_type[0] && n < size)
+        snprintf(out + n, size - n, "  %s-%s  rtt %.2f ms", p->local_type, p->remote_type, p->rtt_ms);
+    else if (p->err && n < size)
+        snprintf(out + n, size - n, "  %s: %s", rm_err_name(p->err), p->detail);
+}
+
+static void draw(struct view *v) {
+    char line[512];
+    if (v->lines)
+        printf("\033[%zuA", v->lines);
+    printf("\033[2Ksignaling %s", rm_signaling_state_name(v->signaling));
+    if (v->last_err)
+        printf("  (%s: %s)", rm_err_name(v->last_err), v->last_detail);
+    printf("\n");
+    for (size_t i = 0; i < v->peer_count; i++) {
+        peer_line(&v->peers[i], line, sizeof line);
+        printf("\033[2K%s\n", line);
+    }
+    v->lines = v->peer_count + 1;
+    fflush(stdout);
+}
+
+static void print_change(const struct view *v, const rm_event *ev) {
+    char line[512];
+    if (ev->type == RM_EV_SIGNALING)
+        printf("signaling %s%s%s\n", rm_signaling_state_name(ev->signaling), ev->err ? ": " : "", ev->detail);
+    else if (ev->type == RM_EV_ERROR)
+        printf("%s%s%s: %s\n", ev->peer_id, ev->peer_id[0] ? " " : "", rm_err_name(ev->err), ev->detail);
+    else if (ev->type == RM_EV_PEER_STATE)
+        for (size_t i = 0; i < v->peer_count; i++)
+            if (!strcmp(v->peers[i].peer_id, ev->peer_id)) {
+                peer_line(&v->peers[i], line, sizeof line);
+                printf("%s\n", line);
+                break;
+            }
+    fflush(stdout);
+}
+
+void view_event(struct view *v, const rm_event *ev) {
+    v->dirty = true;
+    if (ev->type == RM_EV_SIGNALING) {
+        v->signaling = ev->signaling;
+        v->signaling_failed = ev->signaling == RM_SIGNALING_FAILED;
+        if (ev->signaling == RM_SIGNALING_READY)
+            v->last_err = RM_OK;
+    }
+    if (ev->err) {
+        v->last_err = ev->err;
+        snprintf(v->last_detail, sizeof v->last_detail, "%s", ev->detail);
+    }
+    if (ev->type == RM_EV_PEER_STATE && ev->peer_state == RM_PEER_CONNECTED)
+        v->ever_connected = true;
+    if (ev->type == RM_EV_PEER_STATE)
+        take_picture(v);
+    if (!v->json && !v->tty && !v->finished)
+        print_change(v, ev);
+}
+
+void view_refresh(struct view *v, int64_t elapsed_us) {
+    (void)elapsed_us;
+    if (!v->dirty || v->finished)
+        return;
+    v->dirty = false;
+    take_picture(v);
+    if (v->tty)
+        draw(v);
+}
+
+static json_t *steps_json(const rm_peer_info *p) {
+    json_t *o = json_object();
+    const struct {
+        const char *name;
+        double ms;
+    } steps[] = {{"signaling", p->negotiated_ms},
+                 {"gathering", p->gathered_ms},
+                 {"checking", p->checking_ms},
+                 {"ice", p->ice_ms},
+                 {"dtls", p->dtls_ms},
+                 {"connected", p->connected_ms}};
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        json_object_set_new(o, steps[i].name, steps[i].ms < 0 ? json_null() : json_real(steps[i].ms));
+    return o;
+}
+
+static json_t *peer_json(const rm_peer_info *p) {
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:i}", "peer_id",
+                          p->peer_id, "state", rm_peer_state_name(p->state), "local_type", p->local_type, "remote_type",
+                          p->remote_type, "local_address", p->local_address, "remote_address", p->remote_address,
+                          "rtt_ms", p->rtt_ms, "srtp_profile", p->srtp_profile, "steps_ms", steps_json(p), "packets_in",
+                          (json_int_t)p->packets_in, "packets_out", (json_int_t)p->packets_out, "bytes_in",
+                          (json_int_t)p->bytes_in, "bytes_out", (json_int_t)p->bytes_out, "packets_dropped",
+                          (json_int_t)p->packets_dropped, "candidate_pairs", (int)p->candidate_pairs);
+    if (o && p->err)
+        json_object_set_new(o, "error",
+                            json_pack("{s:s, s:s, s:s}", "name", rm_err_name(p->err), "text", rm_strerror(p->err),
+                                      "detail", p->detail));
+    return o;
+}
+
+static void print_json(struct view *v, const char *key, json_t *value) {
+    json_t *peers = json_array();
+    for (size_t i = 0; i < v->peer_count; i++)
+        json_array_append_new(peers, peer_json(&v->peers[i]));
+    json_t *o = json_pack("{s:o, s:s, s:s, s:o}", key, value, "peer_id", rm_webrtc_local_peer_id(v->t), "signaling",
+                          rm_signaling_state_name(v->signaling), "peers", peers);
+    if (o && v->last_err)
+        json_object_set_new(o, "error",
+                            json_pack("{s:s, s:s}", "name", rm_err_name(v->last_err), "detail", v->last_detail));
+    char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    if (text)
+        puts(text);
+    fflush(stdout);
+    free(text);
+    json_decref(o);
+}
+
+void view_tick(struct view *v, int64_t elapsed_us) {
+    take_picture(v);
+    if (v->json)
+        print_json(v, "time_s", json_real((double)elapsed_us / 1e6));
+    else if (v->tty)
+        draw(v);
+}
+
+void view_finish(struct view *v) {
+    take_picture(v);
+    if (v->tty)
+        draw(v);
+    v->finished = true;
+}
+
+void view_summary(struct view *v) {
+    if (v->json) {
+        print_json(v, "summary", json_true());
+        return;
+    }
+    printf("%zu peer%s connected at the end; as %s\n", v->connected_now, v->connected_now == 1 ? "" : "s",
+           rm_webrtc_local_peer_id(v->t));
+    if (!v->ever_connected) {
+        if (v->last_err)
+            printf("no peer was connected: %s: %s\n", rm_err_name(v->last_err), v->last_detail);
+        else
+            printf("no peer was connected: nobody else was in the room\n");
+    }
+}

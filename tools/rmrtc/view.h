@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RMRTC_VIEW_H
+#define RMRTC_VIEW_H
+
+#include <remotemedia/webrtc.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What `rmrtc join` shows: on a terminal one line a peer, rewritten in place; in a file a line for each change; with
+ * --json one object a second. */
+#define VIEW_PEERS_MAX (RM_PEERS_MAX + 16) /* live ones and the remembered ended ones */
+
+struct view {
+    rm_webrtc *t;
+    bool json, tty;
+    bool dirty;            /* something changed since it was last shown */
+    bool signaling_failed; /* for good */
+    bool ever_connected;
+    rm_signaling_state signaling;
+    rm_err last_err;
+    char last_detail[RM_DETAIL_MAX];
+    size_t lines; /* on the terminal now */
+    size_t connected_now;
+    rm_peer_info peers[VIEW_PEERS_MAX];
+    size_t peer_count;
+    bool finished;
+};
+
+void view_init(struct view *v, rm_webrtc *t, bool json);
+void view_event(struct view *v, const rm_event *ev);
+void view_refresh(struct view *v, int64_t elapsed_us); /* redraws when something changed */
+void view_tick(struct view *v, int64_t elapsed_us);    /* once a second */
+void view_finish(struct view *v);                      /* keep this picture for the summary */
+void view_summary(struct view *v);
+
+#endif
