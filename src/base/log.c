@@ -107,6 +107,9 @@ rm_err rmi_log_create(const struct rmi_log_config *config, struct rmi_log **out)
     log->now = config->now;
     log->now_ctx = config->now_ctx;
     memcpy(log->levels, levels, sizeof levels);
+    for (size_t m = 0; m < RMI_LOG_MODULE_COUNT; m++)
+        for (size_t l = 0; l < LEVEL_COUNT; l++)
+            atomic_store(&log->limits[m][l].window_start_us, INT64_MAX); /* the first record opens the first window */
     *out = log;
     return RM_OK;
 }
@@ -127,7 +130,7 @@ int rmi_log_enabled(const struct rmi_log *log, enum rmi_log_module module, rm_lo
 /* Whether the rate limit lets this record through. */
 static bool limit_take(struct limit *limit, rm_log_level level, int64_t now_us) {
     int64_t start = atomic_load(&limit->window_start_us);
-    if (now_us - start >= LIMIT_WINDOW_US || now_us < start) {
+    if (now_us < start || now_us - start >= LIMIT_WINDOW_US) {
         atomic_store(&limit->window_start_us, now_us);
         atomic_store(&limit->shown, 0);
     }
