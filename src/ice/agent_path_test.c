@@ -125,6 +125,32 @@ static void heavy_loss_does_not_make_an_idle_path_flap(void **state) {
     assert_true(flaps <= 4);
 }
 
+static bool no_nomination(struct wire *w, struct wire_end *from, const struct rmi_addr *to, const uint8_t *data,
+                          size_t len) {
+    (void)w;
+    (void)from;
+    (void)to;
+    struct rmi_stun_msg m;
+    assert_int_equal(rmi_stun_parse(data, len, &m), RM_OK);
+    return !m.use_candidate;
+}
+
+/* A controlled agent whose pair works, but is never nominated, gives up after twice the time. */
+static void a_missing_nomination_ends_in_failure(void **state) {
+    (void)state;
+    struct wire *w = wire_simple(12);
+    w->tap = no_nomination;
+    const int64_t start = w->now_us;
+    wire_run(w, RMI_MS(15000), NULL);
+    assert_int_equal(rmi_ice_state_of(w->end[1].agent), RMI_ICE_CHECKING);
+    struct rmi_ice_pair_info info;
+    assert_int_equal(rmi_ice_pairs(w->end[1].agent, &info, 1), 1);
+    assert_true(info.valid && !info.nominated);
+    wire_run(w, RMI_MS(15000), NULL);
+    assert_int_equal(w->end[1].failed_us - start, RMI_SEC(20));
+    wire_free(w);
+}
+
 static struct wire *two_paths(uint64_t seed, bool first_controls) {
     struct wire *w = wire_new(seed, first_controls, !first_controls);
     w->delay_us = RMI_MS(5);
@@ -247,6 +273,7 @@ int main(void) {
         cmocka_unit_test(consent_expires_30_s_after_the_last_answer),
         cmocka_unit_test(idle_paths_cost_few_wakeups),
         cmocka_unit_test(heavy_loss_does_not_make_an_idle_path_flap),
+        cmocka_unit_test(a_missing_nomination_ends_in_failure),
         cmocka_unit_test(another_pair_takes_over_from_a_dead_one),
         cmocka_unit_test(a_removed_base_is_left_at_once),
         cmocka_unit_test(the_last_base_removed_means_failure_in_time),

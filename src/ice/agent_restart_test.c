@@ -175,6 +175,49 @@ static void a_restart_that_finds_nothing_leaves_the_old_pair(void **state) {
     wire_free(w);
 }
 
+/* The old pair loses its consent while the new list is being checked: the time of the list decides. */
+static void the_old_pair_may_die_during_a_restart(void **state) {
+    (void)state;
+    for (int comes_back = 0; comes_back < 2; comes_back++) {
+        struct wire *w = wire_connected(9);
+        w->cut = true;
+        const int64_t start = w->now_us;
+        wire_run(w, RMI_SEC(25), NULL);
+        signal_restart(w);
+        wire_run(w, RMI_SEC(7), NULL);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(rmi_ice_state_of(w->end[i].agent), RMI_ICE_DISCONNECTED);
+        w->cut = !comes_back;
+        wire_run(w, RMI_SEC(4), NULL);
+        if (comes_back) {
+            assert_has_route(&w->end[0]);
+            assert_int_equal(rmi_ice_state_of(w->end[0].agent), RMI_ICE_CONNECTED);
+        } else {
+            assert_int_equal(w->end[0].failed_us - start, RMI_SEC(35));
+            assert_int_equal(w->end[0].fail_err, RM_E_ICE_NO_RELAY);
+        }
+        wire_free(w);
+    }
+}
+
+/* The answer to our restart comes after consent is gone: it still brings the agent back. */
+static void a_late_answer_revives_a_failed_agent(void **state) {
+    (void)state;
+    struct wire *w = wire_connected(10);
+    w->cut = true;
+    rmi_ice_restart(w->end[0].agent, w->now_us);
+    wire_run(w, RMI_SEC(40), NULL);
+    assert_int_equal(w->end[0].fail_err, RM_E_ICE_CONSENT);
+    w->cut = false;
+    rmi_ice_restart(w->end[1].agent, w->now_us);
+    wire_describe(&w->end[0], true);
+    wire_describe(&w->end[1], true);
+    wire_run(w, RMI_SEC(1), NULL);
+    assert_has_route(&w->end[0]);
+    assert_has_route(&w->end[1]);
+    wire_free(w);
+}
+
 static void the_remote_side_cannot_change_credentials_alone(void **state) {
     (void)state;
     struct wire *w = wire_connected(8);
@@ -216,6 +259,8 @@ int main(void) {
         cmocka_unit_test(a_failed_agent_is_revived_by_a_restart),
         cmocka_unit_test(an_outage_is_over_soon_after_a_restart_on_a_new_path),
         cmocka_unit_test(a_restart_that_finds_nothing_leaves_the_old_pair),
+        cmocka_unit_test(the_old_pair_may_die_during_a_restart),
+        cmocka_unit_test(a_late_answer_revives_a_failed_agent),
         cmocka_unit_test(the_remote_side_cannot_change_credentials_alone),
         cmocka_unit_test(restarts_under_loss_always_end_connected),
     };
