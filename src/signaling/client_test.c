@@ -341,6 +341,54 @@ static void leaving_says_farewell_and_closes(void **state) {
     rig_end(&r);
 }
 
+static int64_t lose_after(struct rig *r, int64_t ready_for_us) {
+    become_ready(r);
+    r->now += ready_for_us;
+    rmi_sig_client_disconnected(r->c, r->now, RM_E_IO, NULL);
+    expect_state(r, RMI_SIG_DISCONNECTED, RM_E_IO);
+    const int64_t wait = rmi_sig_client_next_deadline(r->c) - r->now;
+    r->now += wait;
+    rmi_sig_client_timeout(r->c, r->now);
+    return wait;
+}
+
+static void only_a_connection_that_lasted_resets_the_waits(void **state) {
+    (void)state;
+    struct rig r = rig_new(1);
+    rig_client(&r, NULL);
+    rmi_sig_client_start(r.c, r.now);
+    int64_t wait = 0;
+    for (int i = 0; i < 10; i++)
+        wait = lose_after(&r, RMI_MS(100)); /* a server that accepts and dies at once */
+    assert_true(wait >= RMI_SEC(15));
+    assert_true(lose_after(&r, RMI_SEC(60)) <= RMI_MS(500));
+    rig_end(&r);
+}
+
+static void what_waits_for_replies_is_bounded_and_offers_stay_longest(void **state) {
+    (void)state;
+    READY_RIG(r);
+    rmi_sig_client_offer(r.c, r.now, "bob", SDP);
+    take(&r, "peer.offer");
+    json_t *offer = json_incref(r.sent), *first = NULL;
+    for (int i = 0; i < 512; i++) {
+        assert_int_equal(rmi_sig_client_candidate(r.c, r.now, "bob", "", NULL, -1), RM_OK);
+        take(&r, "peer.ice_candidate");
+        first = first ? first : json_incref(r.sent);
+    }
+    struct rmi_sig_client_stats stats;
+    json_decref(r.sent);
+    r.sent = first;
+    reply(&r, "\"error\":{\"code\":-32000,\"message\":\"gone\"}");
+    rmi_sig_client_stats(r.c, &stats);
+    assert_int_equal(stats.unmatched, 1);
+    json_decref(r.sent);
+    r.sent = offer;
+    reply(&r, "\"error\":{\"code\":-32000,\"message\":\"gone\"}");
+    assert_int_equal(event(&r, RMI_SIG_EV_REQUEST_FAILED).request, RMI_SIG_REQ_OFFER);
+    rig_end(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(configurations_are_checked),
@@ -355,6 +403,8 @@ int main(void) {
         cmocka_unit_test(refusals_of_the_announcement_end_or_retry_by_their_code),
         cmocka_unit_test(what_overtakes_the_announcement_waits_for_it),
         cmocka_unit_test(leaving_says_farewell_and_closes),
+        cmocka_unit_test(only_a_connection_that_lasted_resets_the_waits),
+        cmocka_unit_test(what_waits_for_replies_is_bounded_and_offers_stay_longest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -368,6 +368,21 @@ static void size_limits_hold(void **state) {
             drop_inbox(&r, b);
         }
     }
+    const uint64_t c = connect_one(&r);
+    char user[1200], big[1400];
+    memset(user, 'u', sizeof user);
+    for (size_t n = 1024; n <= 1025; n++) { /* {"k":"..."} is 8 bytes and the text */
+        user[n - 8] = '\0';
+        snprintf(big, sizeof big,
+                 "{\"id\":1,\"method\":\"peer.announce\",\"params\":{\"peer_id\":\"%s\",\"user_data\":{\"k\":\"%s\"}}}",
+                 n == 1024 ? "carl" : "dora", user);
+        user[n - 8] = 'u';
+        say(&r, n == 1024 ? c : connect_one(&r), big);
+    }
+    expect_error(&r, c + 1, -32602);
+    assert_int_equal(r.tail[c] - r.head[c], 1);
+    drop_inbox(&r, b);
+    drop_inbox(&r, a);
     char *deep = malloc(100001);
     memset(deep, '[', 100000);
     deep[100000] = '\0';
