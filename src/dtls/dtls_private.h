@@ -60,7 +60,8 @@ struct rmi_dtls_filter {
     uint32_t message_len[RMI_DTLS_HANDSHAKE_SEQS]; /* by message_seq; 0 = not seen */
     size_t handshake_bytes;
     unsigned future_records;
-    bool epoch_switched; /* the peer's ChangeCipherSpec was taken: its protected records are checked at once */
+    uint32_t plain_records; /* passed so far */
+    bool epoch_switched;    /* the peer's ChangeCipherSpec was taken: its protected records are checked at once */
 };
 
 struct rmi_dtls_filtered {
