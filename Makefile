@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+# The commands of this project; the build itself is CMake's (CMakePresets.json).
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+
+.DEFAULT_GOAL := help
+.PHONY: help build check test demo fuzz asan tsan format install clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+build: ## library and tool (build/bin/rmrtc), release
+	cmake --preset release
+	ninja -C build
+
+check: build ## unit tests and a short simulation, under a minute
+	ctest --test-dir build -L unit --output-on-failure -j 2
+	RM_SIM_SEEDS=1 ctest --test-dir build -L sim --output-on-failure -j 2
+
+test: ## all tests; installs what is missing; ends with "N passed, N failed"
+	@scripts/run-tests.sh
+
+demo: ## two peers connect through a signaling server on this machine
+	scripts/bootstrap.sh --minimal
+	cmake --preset release -DRM_TESTS=OFF
+	ninja -C build
+	scripts/demo.sh
+
+fuzz: ## each fuzz target for FUZZ_SECONDS=60
+	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-fuzz.sh
+
+asan: ## unit tests and simulations under address and undefined-behaviour sanitizers
+	cmake --preset asan
+	ninja -C build-asan
+	ctest --test-dir build-asan -L 'unit|sim' --output-on-failure -j 2
+
+tsan: ## unit and API tests under the thread sanitizer
+	cmake --preset tsan
+	ninja -C build-tsan
+	ctest --test-dir build-tsan -L 'unit|api' --output-on-failure
+
+format: ## clang-format on all C files
+	git ls-files -z -- '*.c' '*.h' | xargs -0 clang-format -i
+
+install: ## library, headers, tool to PREFIX=/usr/local
+	cmake --preset release -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	ninja -C build
+	cmake --install build
+
+clean: ## removes all build directories
+	rm -rf build build-asan build-tsan build-clang build-fuzz build-debug build-coverage
