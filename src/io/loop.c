@@ -142,6 +142,7 @@ rm_err rmi_loop_create(struct rmi_loop **out) {
         return RM_E_NO_MEMORY;
     rmi_list_init(&loop->timers);
     rmi_list_init(&loop->children);
+    rmi_list_init(&loop->ws_hosts);
     rmi_list_init(&loop->posts);
     loop->armed_us = RMI_NEVER;
     loop->timer_fd = loop->host_fd = -1;
@@ -188,8 +189,8 @@ void rmi_loop_destroy(struct rmi_loop **loop_ptr) {
         struct rmi_loop_child *child = RMI_CONTAINER_OF(node, struct rmi_loop_child, node);
         child->abort(child);
     }
-    if (loop->ws_host)
-        loop->ws_host_close(loop->ws_host);
+    if (loop->ws_hosts_close)
+        loop->ws_hosts_close(loop);
     close_handle(&loop->wake);
     close_handle(&loop->before);
     close_handle(&loop->timer_poll);

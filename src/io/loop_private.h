@@ -14,8 +14,6 @@ struct rmi_loop_child {
     void (*abort)(struct rmi_loop_child *child);
 };
 
-struct rmi_ws_host;
-
 struct rmi_loop {
     uv_loop_t uv;
     uv_async_t wake;     /* posts and stop */
@@ -32,8 +30,8 @@ struct rmi_loop {
     bool closed;           /* under lock */
     atomic_bool stop;
     bool in_turn;
-    struct rmi_ws_host *ws_host; /* libwebsockets on this loop (ws_host.c), created at its first use */
-    void (*ws_host_close)(struct rmi_ws_host *host);
+    struct rmi_list ws_hosts; /* libwebsockets on this loop (ws_host.c), from its first use */
+    void (*ws_hosts_close)(struct rmi_loop *loop);
 };
 
 /* Register an object and, when called from outside a turn, make the host's descriptor readable: watchers started by
