@@ -152,13 +152,19 @@ void jsep_local_fmtp(enum rmi_jsep_codec_id id, const char *remote, char *out, s
         snprintf(out, cap, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f");
         return;
     }
-    /* An answer repeats profile and mode, and the level only where both may differ (RFC 6184 8.2.2). */
+    /* An answer repeats profile and mode, and the level only where both may differ (RFC 6184 8.2.2). What the offer
+     * leaves to the defaults stays so: GStreamer would force its encoder into a spelled-out level 1. */
     struct h264 h = h264_of(remote);
+    size_t len;
     uint32_t level = h.profile_level & 0xff;
     if (h.asymmetry || level > H264_OUR_LEVEL)
         level = H264_OUR_LEVEL;
-    snprintf(out, cap, "%spacketization-mode=%d;profile-level-id=%06x", h.asymmetry ? "level-asymmetry-allowed=1;" : "",
-             h.mode1, (unsigned)((h.profile_level & 0xffff00U) | level));
+    int n = snprintf(out, cap, "%s", h.asymmetry ? "level-asymmetry-allowed=1" : "");
+    if (rmi_sdp_fmtp_param(remote, "packetization-mode", &len))
+        n += snprintf(out + n, cap - (size_t)n, "%spacketization-mode=%d", n ? ";" : "", h.mode1);
+    if (rmi_sdp_fmtp_param(remote, "profile-level-id", &len))
+        snprintf(out + n, cap - (size_t)n, "%sprofile-level-id=%06x", n ? ";" : "",
+                 (unsigned)((h.profile_level & 0xffff00U) | level));
 }
 
 /* --- matching --- */
