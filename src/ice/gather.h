@@ -59,11 +59,12 @@ void rmi_gather_destroy(
     struct rmi_gather **g); /* sends nothing; call rmi_gather_close first to free TURN allocations */
 
 /* Before or after start. RM_E_LIMIT beyond RMI_GATHER_SERVERS_MAX each. Servers of a family no host base has are
- * skipped. */
+ * skipped. RM_E_INVALID_ARG: address or text malformed. RM_E_EXISTS: this TURN address is known already. */
 rm_err rmi_gather_add_stun(struct rmi_gather *g, const struct rmi_addr *server);
 rm_err rmi_gather_add_turn(struct rmi_gather *g, const struct rmi_turn_server *server);
 /* A UDP socket of ours, bound to addr (a concrete interface address). local_pref orders interfaces (65535 best).
- * Its host candidate event comes at once (not with relay_only). RM_E_LIMIT. */
+ * Its host candidate event comes at once (not with relay_only). RM_E_LIMIT. RM_E_INVALID_ARG: base is 0 or from
+ * 0x10000 upward, where relay bases are. RM_E_EXISTS. */
 rm_err rmi_gather_add_host(struct rmi_gather *g, int64_t now_us, rmi_base_id base, const struct rmi_addr *addr,
                            uint16_t local_pref);
 void rmi_gather_remove_host(struct rmi_gather *g, int64_t now_us, rmi_base_id base);
