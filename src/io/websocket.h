@@ -27,8 +27,8 @@ struct rmi_ws_callbacks {
     void (*on_text)(void *ctx, const char *text, size_t len);
     /* Once, at the end of a connection or of the attempt; the object then only waits for rmi_ws_close. RM_OK: closed
      * by the server with 1000 or 1001. RM_E_SIGNALING: refused, lost or closed with another code. RM_E_RESOLVE,
-     * RM_E_TLS, RM_E_TIMEOUT (not open in time), RM_E_TOO_BIG (message over max_message), RM_E_PARSE (not UTF-8 or not
-     * the protocol). `detail` is one line for logs. */
+     * RM_E_TLS, RM_E_TIMEOUT (not open in time), RM_E_TOO_BIG (message over max_message), RM_E_NO_MEMORY. `detail` is
+     * one line for logs. */
     void (*on_close)(void *ctx, rm_err why, const char *detail);
 };
 

@@ -145,6 +145,27 @@ static void a_server_that_never_answers_is_timed_out(void **state) {
     ws_pair_close(&p);
 }
 
+static void a_server_that_hangs_up_on_the_request_is_a_signaling_error(void **state) {
+    (void)state;
+    struct ws_pair p;
+    ws_pair_open(&p);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct rmi_ws_config config = ws_pair_client_config(&p, "/");
+    char url[64];
+    snprintf(url, sizeof url, "ws://127.0.0.1:%u/", ws_test_silent_server(listener));
+    config.url = url;
+    assert_int_equal(rmi_ws_connect(p.loop, &config, &p.ws), RM_OK);
+    assert_true(ws_test_readable(p.loop, listener));
+    int fd = accept(listener, NULL, NULL);
+    assert_true(ws_test_readable(p.loop, fd));
+    close(fd); /* unread request: a reset */
+    assert_int_equal(wait_for(p.loop, &p.client.closed), RM_OK);
+    assert_int_equal(p.client.why, RM_E_SIGNALING);
+    assert_int_equal(p.client.closes, 1);
+    close(listener);
+    ws_pair_close(&p);
+}
+
 static void an_unknown_name_is_a_resolve_error(void **state) {
     (void)state;
     struct ws_pair p;
@@ -463,6 +484,7 @@ int main(void) {
         cmocka_unit_test(the_send_queue_is_bounded),
         cmocka_unit_test(a_refused_connection_is_a_signaling_error),
         cmocka_unit_test(a_server_that_never_answers_is_timed_out),
+        cmocka_unit_test(a_server_that_hangs_up_on_the_request_is_a_signaling_error),
         cmocka_unit_test(an_unknown_name_is_a_resolve_error),
         cmocka_unit_test(a_plain_http_answer_is_a_signaling_error),
         cmocka_unit_test(the_client_hears_of_the_servers_end),

@@ -245,6 +245,11 @@ static void on_destroyed(struct rmi_ws *ws, const struct lws *wsi) {
     if (wsi != ws->alive)
         return;
     ws->wsi = ws->alive = NULL;
+    /* A connection lost between request and answer is reported by neither CONNECTION_ERROR nor CLOSED. */
+    if (ws->state == WS_CONNECTING)
+        attempt_over(ws);
+    else
+        finish(ws, ws->err, ws->detail);
     if (ws->kick)
         rmi_timer_set_at(ws->kick, 0);
 }

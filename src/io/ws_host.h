@@ -16,6 +16,8 @@
  * contexts are kept for the next server and destroyed with the loop only, where a placeholder takes the second close.
  * - Returning -1 from a writeable callback drops the connection; only from elsewhere does it send the close frame.
  * - A time-out set outside its callbacks may not reach the libuv timer: deadlines are timers of ours.
+ * - Its global TLS initialisation takes new OpenSSL index numbers at each context, which breaks connections and leaks
+ *   the certificates' stores of earlier ones. OpenSSL 3 needs none: vhosts set that option, contexts do not.
  * - Its external poll interface is compiled out in Debian, and it logs through one process-wide function: off. */
 struct rmi_loop;
 
