@@ -17,5 +17,12 @@ if [ ${#files[@]} = 0 ]; then
     echo "check-format: no tracked C files (not a git checkout?)" >&2
     exit 77
 fi
-echo "check-format: ${#files[@]} files"
-clang-format --dry-run --Werror "${files[@]}"
+if clang-format --dry-run --Werror "${files[@]}" 2>/dev/null; then
+    echo "check-format: ${#files[@]} files"
+    exit 0
+fi
+for file in "${files[@]}"; do
+    clang-format --dry-run --Werror "$file" 2>/dev/null || diff -u "$file" <(clang-format "$file") | head -n 30
+done
+echo "check-format: the files above differ; 'make format' mends them"
+exit 1

@@ -36,8 +36,11 @@ SYSTEM_HEADER = re.compile(
     r"^(sys/.*|netinet/.*|arpa/.*|net/.*|linux/.*|netdb|ifaddrs|poll|unistd|fcntl|signal|time|pthread|threads|"
     r"semaphore|sched|dirent|dlfcn|termios|resolv|uv|uv/.*|libwebsockets|libwebsockets/.*)\.h$"
 )
-# DTLS timeouts are a struct timeval in the interface of OpenSSL; the structure reads no clock.
-SYSTEM_EXCEPTIONS = {("dtls", "sys/time.h")}
+SYSTEM_EXCEPTIONS = {
+    ("dtls", "sys/time.h"),  # OpenSSL's interface has timeouts as struct timeval; the structure reads no clock
+    ("srtp", "pthread.h"),  # pthread_once: libsrtp must be initialised once in a process
+    ("srtp", "arpa/inet.h"),  # htonl, arithmetic only: libsrtp takes an SSRC in network order
+}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

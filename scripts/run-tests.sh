@@ -73,6 +73,14 @@ build() {
     return 1
 }
 
+# The output of the tests that did not pass, out of a ctest log.
+failing_output() {
+    awk '/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / { show = !/ Passed / && !/\*\*\*Skipped/ }
+         /^ +Start +[0-9]+: / { next }
+         /^[0-9]+% tests passed/ { exit }
+         show' "$1"
+}
+
 # run_ctest PREFIX DIR LABELS: counts each test of the directory with one of the labels.
 run_ctest() {
     local prefix=$1 dir=$2 labels=$3 line name
@@ -93,7 +101,7 @@ run_ctest() {
     done < <(grep -E '^ *[0-9]+/[0-9]+ Test +#[0-9]+: ' "$logs/ctest")
     echo "$prefix$labels: $counted tests, $bad failed"
     if [ $bad -gt 0 ]; then
-        cat "$logs/ctest"
+        failing_output "$logs/ctest"
     elif [ $code -ne 0 ] || [ $counted -eq 0 ]; then
         cat "$logs/ctest"
         fail "${prefix}ctest ($labels)"
