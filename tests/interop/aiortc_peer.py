@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""aiortc as the peer of rmrtc. Usage: aiortc_peer.py URL ROOM offer|answer
+
+Joins the room as "page", offers to "rm" or waits for its offer, sends silence for some seconds once connected, and
+prints one JSON line. The exit code is 0 only when it was connected, and still is at the end.
+"""
+
+import asyncio
+import json
+import sys
+
+from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import AudioStreamTrack
+from aiortc.sdp import candidate_from_sdp
+from websocket_client import Signaling
+
+ME, REMOTE = "page", "rm"
+CONNECT_S = 10
+MEDIA_S = 2.5
+
+
+class Peer:
+    def __init__(self):
+        self.pc = RTCPeerConnection()
+        self.pc.addTrack(AudioStreamTrack())
+        self.signaling = Signaling(self.on_call)
+        self.settled = asyncio.Event()
+        self.states = []
+
+        @self.pc.on("connectionstatechange")
+        def changed():
+            self.states.append(self.pc.connectionState)
+            if self.pc.connectionState in ("connected", "failed", "closed"):
+                self.settled.set()
+
+    async def on_call(self, method, params):
+        if method == "peer.offer":
+            await self.pc.setRemoteDescription(RTCSessionDescription(params["sdp"], "offer"))
+            await self.pc.setLocalDescription(await self.pc.createAnswer())
+            await self.send_description("peer.answer")
+        elif method == "peer.answer":
+            await self.pc.setRemoteDescription(RTCSessionDescription(params["sdp"], "answer"))
+        elif method == "peer.ice_candidate" and params["candidate"] and self.pc.remoteDescription:
+            candidate = candidate_from_sdp(params["candidate"].split(":", 1)[1])
+            candidate.sdpMid = params.get("sdp_mid")
+            candidate.sdpMLineIndex = params.get("sdp_m_line_index")
+            await self.pc.addIceCandidate(candidate)
+
+    async def send_description(self, method):
+        # aiortc gathers before it describes: all candidates are in the description
+        sdp = self.pc.localDescription.sdp
+        # not awaited as a request: the reply comes while a call is being served
+        asyncio.ensure_future(self.signaling.request(method, {"from": ME, "to": REMOTE, "sdp": sdp}))
+
+    async def run(self, url, room, role):
+        await self.signaling.open(url)
+        await self.signaling.request("peer.announce", {"peer_id": ME, "capabilities": ["audio", "data"], "room": room})
+        print("announced", flush=True)
+        if role == "offer":
+            self.pc.createDataChannel("control")
+            await self.pc.setLocalDescription(await self.pc.createOffer())
+            await self.send_description("peer.offer")
+        await asyncio.wait_for(self.settled.wait(), CONNECT_S)
+        if self.pc.connectionState == "connected":
+            await asyncio.sleep(MEDIA_S)
+
+    async def report(self):
+        stats = await self.pc.getStats()
+        return {
+            "state": self.pc.connectionState,
+            "states": self.states,
+            "media": [[t.kind, t.currentDirection] for t in self.pc.getTransceivers()],
+            "packets_sent": sum(s.packetsSent for s in stats.values() if s.type == "outbound-rtp"),
+        }
+
+
+async def main(url, room, role):
+    peer = Peer()
+    error = None
+    try:
+        await peer.run(url, room, role)
+    except Exception as e:  # all of them end up in the report
+        error = repr(e)
+    report = await peer.report()
+    print(json.dumps(dict(report, error=error)), flush=True)
+    await peer.pc.close()
+    await peer.signaling.close()
+    return 0 if not error and report["state"] == "connected" else 1
+
+
+sys.exit(asyncio.run(main(*sys.argv[1:])))

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by run_*.sh: where rmrtc is, a temporary directory, processes that end with the script, results.
+set -uo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+RMRTC=${RMRTC:-$here/../../build/bin/rmrtc}
+failed=0
+pids=()
+tmp=$(mktemp -d)
+
+cleanup() {
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
+    for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null; done
+    rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
+
+ok() { echo "ok $1"; }
+not_ok() {
+    failed=1
+    echo "not ok $1: $2"
+}
+# Ends the script. With RM_INTEROP_REQUIRED=1 a missing peer is a failure: so that a CI job cannot pass by testing
+# nothing.
+skip_all() {
+    echo "skip $1: $2"
+    [ "${RM_INTEROP_REQUIRED:-0}" = 1 ] && exit 1
+    exit 0
+}
+
+require_rmrtc() {
+    [ -x "$RMRTC" ] || {
+        echo "not ok $1: $RMRTC is not there; build it, or set RMRTC"
+        exit 1
+    }
+    RMRTC=$(cd "$(dirname "$RMRTC")" && pwd)/$(basename "$RMRTC")
+    export RMRTC
+}
+
+# wait_for SECONDS COMMAND...: polls until the command succeeds.
+wait_for() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" 2>/dev/null; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.05
+    done
+}
+
+# Sets `url`.
+start_signal() {
+    "$RMRTC" signal --listen 127.0.0.1:0 >"$tmp/signal" 2>"$tmp/signal.err" </dev/null &
+    pids+=($!)
+    wait_for 5 grep -q listening "$tmp/signal" || {
+        echo "not ok signaling: $(cat "$tmp/signal.err")"
+        exit 1
+    }
+    url=$(sed -n 's/^listening on //p' "$tmp/signal")
+}
+
+# start_join ROOM: rmrtc as "rm"; its lines go to $tmp/ROOM.json. Sets `join_pid`.
+start_join() {
+    "$RMRTC" join "$url" --room "$1" --peer-id rm --json --duration 25 >"$tmp/$1.json" 2>"$tmp/$1.err" </dev/null &
+    join_pid=$!
+    pids+=("$join_pid")
+}
+stop_join() {
+    kill "$join_pid" 2>/dev/null
+    wait "$join_pid"
+}
+
+# The number after a key in a line of rmrtc.
+number() { sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p"; }
+
+# check_join NAME ROOM MIN_PACKETS: rmrtc was connected, with SRTP keys, and what came in was decrypted. A packet or
+# two may be late when the peer has closed.
+check_join() {
+    local line in dropped
+    line=$(grep '"state":"connected"' "$tmp/$2.json" | tail -n 1)
+    if [ -z "$line" ]; then
+        not_ok "$1" "rmrtc was never connected: $(tail -n 1 "$tmp/$2.json") $(tail -n 3 "$tmp/$2.err")"
+        return 1
+    fi
+    in=$(number packets_in <<<"$line")
+    dropped=$(number packets_dropped <<<"$line")
+    if grep -q '"srtp_profile":""' <<<"$line"; then
+        not_ok "$1" "rmrtc has no SRTP profile: $line"
+    elif [ "$in" -lt "$3" ] || [ "$dropped" -gt 2 ]; then
+        not_ok "$1" "rmrtc received $in packets, not $3 or more, and dropped $dropped"
+    else
+        return 0
+    fi
+    return 1
+}
+
+# run_both PEER NAME MIN_PACKETS: the command `PEER ROOM offer|answer` against rmrtc, in both roles. PEER prints
+# "announced" when it is in the room and one JSON line at its end, into $tmp/ROOM.peer and .peer.err.
+run_both() {
+    local room code
+    room=$2-offers
+    start_join "$room"
+    wait_for 5 grep -q '"signaling":"ready"' "$tmp/$room.json" || not_ok "$room" "rmrtc did not join the room"
+    "$1" "$room" offer
+    judge "$room" $? "$3"
+
+    room=$2-answers
+    "$1" "$room" answer &
+    local peer_pid=$!
+    pids+=("$peer_pid")
+    wait_for 10 grep -q announced "$tmp/$room.peer" || not_ok "$room" "the peer did not join the room"
+    start_join "$room"
+    wait "$peer_pid"
+    judge "$room" $? "$3"
+}
+
+closed() { ! tail -n 1 "$1" | grep -q '"state":"connected"'; }
+
+# judge ROOM EXIT_CODE_OF_THE_PEER MIN_PACKETS
+judge() {
+    local said
+    said=$(grep '^{' "$tmp/$1.peer" | tail -n 1)
+    if [ "$2" != 0 ]; then
+        not_ok "$1" "the peer ended with $2: ${said:-no report} $(tail -n 3 "$tmp/$1.peer.err" | tr '\n' ' ');" \
+            "rmrtc: $(tail -n 1 "$tmp/$1.json")"
+    elif ! check_join "$1" "$1" "$3"; then
+        : # said already
+    elif ! wait_for 4 closed "$tmp/$1.json"; then
+        not_ok "$1" "rmrtc did not notice that the peer closed: $(tail -n 1 "$tmp/$1.json")"
+    elif grep -q '"state":"disconnected"' "$tmp/$1.json"; then
+        not_ok "$1" "rmrtc noticed the end by silence only, not by close_notify"
+    else
+        ok "$1"
+        echo "#  peer $said"
+        echo "#  rmrtc $(grep '"state":"connected"' "$tmp/$1.json" | tail -n 1)"
+    fi
+    stop_join
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the browser test needs around it: rmrtc processes, a page server, cases with one line of result each.
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {readFile} from 'node:fs/promises';
+import {createServer} from 'node:http';
+import {createInterface} from 'node:readline';
+
+const RMRTC = process.env.RMRTC ?? 'build/bin/rmrtc';
+const children = new Set();
+
+function start(args) {
+    const child = spawn(RMRTC, args, {stdio: ['ignore', 'pipe', process.env.RM_LOG ? 'inherit' : 'pipe']});
+    children.add(child);
+    child.once('exit', () => children.delete(child));
+    return child;
+}
+
+export function killAll() {
+    for (const child of children)
+        child.kill('SIGKILL');
+}
+
+export function within(ms, what, promise) {
+    let timer;
+    const late = new Promise((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`${what}: not within ${ms / 1000} s`)), ms);
+    });
+    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+export async function startSignaling() {
+    const child = start(['signal', '--listen', '127.0.0.1:0']);
+    const line = await within(5000, 'rmrtc signal listens', new Promise((resolve, reject) => {
+        createInterface({input: child.stdout}).once('line', resolve);
+        child.once('error', reject);
+        child.once('exit', (code) => reject(new Error(`rmrtc signal ended with ${code}`)));
+    }));
+    return line.replace('listening on ', '');
+}
+
+/* One `rmrtc join --json`: keeps every line and answers questions about them. */
+export class Join {
+    constructor(url, room, id = 'rm') {
+        this.lines = [];
+        this.watchers = new Set();
+        this.stderr = '';
+        this.child = start(['join', url, '--room', room, '--peer-id', id, '--json', '--duration', '50']);
+        this.child.stderr?.on('data', (d) => this.stderr += d);
+        this.exited = once(this.child, 'exit').then(([code, signal]) => this.exit = signal ?? code);
+        createInterface({input: this.child.stdout}).on('line', (line) => {
+            this.lines.push(JSON.parse(line));
+            for (const watcher of this.watchers)
+                watcher();
+        });
+    }
+
+    /* The first line, from line `from` on, for which test(peer, line) holds; peer is our page's entry or undefined. */
+    until(what, ms, test, {from = 0, peer = 'page'} = {}) {
+        let at = from, watcher;
+        const found = new Promise((resolve) => {
+            watcher = () => {
+                for (; at < this.lines.length; at++) {
+                    const entry = this.lines[at].peers.find((p) => p.peer_id === peer);
+                    if (test(entry, this.lines[at])) {
+                        resolve(entry);
+                        return;
+                    }
+                }
+            };
+            this.watchers.add(watcher);
+            watcher();
+        });
+        return within(ms, what, found)
+            .catch((e) => {
+                const last = this.lines.at(-1);
+                throw new Error(`${e.message}; last line of rmrtc: ${JSON.stringify(last ?? null)} ${this.stderr}`);
+            })
+            .finally(() => this.watchers.delete(watcher));
+    }
+
+    ready() {
+        return this.until('rmrtc is in the room', 5000, (_, line) => line.signaling === 'ready');
+    }
+
+    async stop() {
+        this.child.kill('SIGTERM');
+        await within(5000, 'rmrtc join ends on SIGTERM', this.exited);
+        return {code: this.exit, summary: this.lines.at(-1)};
+    }
+}
+
+/* A page on 127.0.0.1 is a secure context, which getUserMedia asks for. */
+export async function servePage() {
+    const script = await readFile(new URL('page.js', import.meta.url));
+    const server = createServer((request, response) => {
+        const js = request.url === '/page.js';
+        response.writeHead(200, {'content-type': js ? 'text/javascript' : 'text/html'});
+        response.end(js ? script : '<!doctype html><title>interop</title><script src="/page.js"></script>');
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return {url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close()};
+}
+
+export class Skip extends Error {}
+
+export function check(condition, text) {
+    if (!condition)
+        throw new Error(text);
+}
+
+export function equal(actual, expected, what) {
+    check(JSON.stringify(actual) === JSON.stringify(expected),
+          `${what} is ${JSON.stringify(actual)}, not ${JSON.stringify(expected)}`);
+}
+
+/* Runs the cases one after the other; true when none failed. */
+export async function runCases(cases, only) {
+    let failed = 0;
+    for (const [name, run] of Object.entries(cases)) {
+        if (only.length && !only.includes(name))
+            continue;
+        const begin = Date.now();
+        try {
+            const note = await run();
+            const seconds = ((Date.now() - begin) / 1000).toFixed(1);
+            console.log(`ok ${name}\n#  ${seconds} s${note ? `; ${note}` : ''}`);
+        } catch (e) {
+            const reason = e.message.replaceAll('\n', ' ');
+            failed += !(e instanceof Skip);
+            console.log(`${e instanceof Skip ? 'skip' : 'not ok'} ${name}: ${reason}`);
+        }
+    }
+    return failed === 0;
+}

@@ -1,0 +1,3 @@
+module remotemedia-webrtc/interop/pion
+
+go 1.19

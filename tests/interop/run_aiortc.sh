@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# aiortc (Debian package python3-aiortc) against rmrtc. Environment: RMRTC (build/bin/rmrtc), RM_INTEROP_REQUIRED.
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+require_rmrtc aiortc
+# Debian's python by its path: another python3 may come first and not have the package.
+/usr/bin/python3 -c 'import aiortc' 2>/dev/null || skip_all aiortc "Debian package python3-aiortc is not installed"
+peer() { PYTHONDONTWRITEBYTECODE=1 timeout -k 2 20 /usr/bin/python3 "$here/aiortc_peer.py" "$url" "$1" "$2" \
+    >"$tmp/$1.peer" 2>"$tmp/$1.peer.err" </dev/null; }
+start_signal
+echo "# aiortc $(/usr/bin/python3 -c 'import aiortc; print(aiortc.__version__)')"
+run_both peer aiortc 60 # 2.5 s of 20 ms frames are 125; rmrtc's last line may be a second old
+exit "$failed"
