@@ -148,7 +148,8 @@ static void take_record(struct rmi_rd *r, struct collect *c) {
     if (!is_a && !is_aaaa)
         return;
     struct rmi_addr addr = rmi_addr_from_bytes(data, len, 0);
-    if (addr.family == 0 || rmi_addr_classify(&addr) == RMI_ADDR_UNUSABLE)
+    /* An IPv4-mapped address in an AAAA record is IPv4 to us: nobody announces that in good faith. */
+    if (addr.family != (is_a ? 4 : 6) || rmi_addr_classify(&addr) == RMI_ADDR_UNUSABLE)
         return;
     for (size_t i = 0; i < c->n; i++)
         if (rmi_addr_equal_ip(&c->addrs[i], &addr))

@@ -118,6 +118,9 @@ static void unusable_addresses_are_left_out(void **state) {
     assert_int_equal(rmi_mdns_parse(data, len, HOST, 0, 7, addrs, 4, &n), RM_OK);
     assert_int_equal(n, 1);
     assert_int_equal(addrs[0].family, 6);
+    static const uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 8};
+    memcpy(data + len - sizeof mapped, mapped, sizeof mapped);
+    assert_int_equal(rmi_mdns_parse(data, len, HOST, 0, 7, addrs, 4, &n), RM_E_NOT_FOUND);
 }
 
 static void pointer_loops_end(void **state) {

@@ -312,6 +312,41 @@ static void the_server_closes_one_connection_with_a_code(void **state) {
     ws_pair_close(&p);
 }
 
+/* Upgrades over a plain socket and then neither reads nor writes. */
+static int connect_mute_peer(struct ws_pair *p) {
+    static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    struct sockaddr_in sa = {.sin_family = AF_INET,
+                             .sin_port = htons(rmi_ws_server_port(p->srv)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof sa), 0);
+    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    assert_int_equal(wait_for(p->loop, &p->server.open), RM_OK);
+    return fd;
+}
+
+static void a_peer_that_does_not_answer_the_close_is_cut(void **state) {
+    (void)state;
+    for (int stuffed = 0; stuffed < 2; stuffed++) {
+        struct ws_pair p;
+        ws_pair_open(&p);
+        int fd = connect_mute_peer(&p);
+        char *text = calloc(1, RMI_WS_MAX_QUEUED);
+        assert_non_null(text);
+        memset(text, 'x', RMI_WS_MAX_QUEUED);
+        for (int i = 0; stuffed && i < 8; i++) /* more than the sockets' buffers hold: the close frame cannot leave */
+            (void)rmi_ws_server_send(p.srv, p.server.id, text, RMI_WS_MAX_QUEUED / 2);
+        free(text);
+        assert_int_equal(rmi_ws_server_close_conn(p.srv, p.server.id, 1000, NULL), RM_OK);
+        int64_t began = rmi_now_us();
+        assert_int_equal(rmi_loop_run_until(p.loop, &p.server.closed, began + RMI_SEC(8)), RM_OK);
+        print_message("cut after %.2f s\n", (double)(rmi_now_us() - began) / 1e6);
+        close(fd);
+        ws_pair_close(&p);
+    }
+}
+
 static void what_is_queued_at_close_still_leaves(void **state) {
     (void)state;
     struct ws_pair p;
@@ -493,6 +528,7 @@ int main(void) {
         cmocka_unit_test(text_that_is_not_utf8_ends_the_connection),
         cmocka_unit_test(a_ping_comes_back),
         cmocka_unit_test(the_server_closes_one_connection_with_a_code),
+        cmocka_unit_test(a_peer_that_does_not_answer_the_close_is_cut),
         cmocka_unit_test(what_is_queued_at_close_still_leaves),
         cmocka_unit_test(closing_inside_callbacks_is_legal),
         cmocka_unit_test(static_pages_are_served),

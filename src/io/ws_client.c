@@ -136,11 +136,6 @@ static void on_vhost_freed(struct lws_vhost *vhost, void *arg) {
     free(ws);
 }
 
-static void kill_connection(struct rmi_ws *ws) {
-    if (ws->wsi)
-        lws_set_timeout(ws->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
-}
-
 static void on_kick(void *ctx, int64_t now_us) {
     struct rmi_ws *ws = ctx;
     (void)now_us;
@@ -155,10 +150,10 @@ static void on_kick(void *ctx, int64_t now_us) {
     if (ws->state == WS_CLOSING && ws->flushed && ws->wsi) {
         ws->flushed = false;
         lws_close_reason(ws->wsi, LWS_CLOSE_STATUS_NORMAL, NULL, 0);
-        kill_connection(ws); /* with a reason set: by the closing handshake */
+        rmi_ws_end(ws->wsi);
     }
-    if (ws->state != WS_OPEN && ws->state != WS_CLOSING)
-        kill_connection(ws);
+    if (ws->state != WS_OPEN && ws->state != WS_CLOSING && ws->wsi)
+        rmi_ws_cut(ws->wsi);
     if (ws->detached && !ws->alive) {
         let_go(ws);
         lws_vhost_destroy(ws->vhost); /* frees ws */

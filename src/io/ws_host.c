@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 2048   /* sockets of one loop; sizes two tables of 16 kB that are searched linearly */
@@ -135,6 +136,16 @@ void rmi_ws_vhost_info(struct lws_context_creation_info *info, const struct lws_
     info->extensions = NULL;       /* no permessage-deflate, neither offered nor accepted */
     info->http_proxy_address = ""; /* else the environment's http_proxy is used */
     info->alpn = "http/1.1";       /* WebSocket over HTTP/2 is not wanted */
+}
+
+void rmi_ws_end(struct lws *wsi) {
+    lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
+}
+
+void rmi_ws_cut(struct lws *wsi) {
+    /* With buffered output the call below only waits for the socket to take it; now that fails, and ends it. */
+    (void)shutdown(lws_get_socket_fd(wsi), SHUT_RDWR);
+    rmi_ws_end(wsi);
 }
 
 struct message {

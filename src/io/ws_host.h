@@ -31,6 +31,12 @@ void rmi_ws_host_give_back(struct rmi_ws_host *host);
 /* Options common to every vhost of ours. */
 void rmi_ws_vhost_info(struct lws_context_creation_info *info, const struct lws_protocols *protocols, void *user);
 
+/* Start the closing handshake with the reason set before, or end a connection that has none yet. Not inside a callback
+ * of the connection. */
+void rmi_ws_end(struct lws *wsi);
+/* The same without waiting for anything: libwebsockets would first flush what the other side does not read. */
+void rmi_ws_cut(struct lws *wsi);
+
 /* Messages on their way out and the one being received, of either side. */
 struct rmi_ws_channel {
     struct rmi_list out;

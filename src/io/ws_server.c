@@ -218,10 +218,6 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 static const struct lws_protocols protocols[] = {
     {.name = "rm-server", .callback = callback, .per_session_data_size = 1}, {0}};
 
-static void kill_conn(struct rmi_ws_conn *conn) {
-    lws_set_timeout(conn->wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
-}
-
 static void let_go(struct rmi_ws_server *srv) {
     rmi_list_remove(&srv->child.node);
     rmi_ws_listen_close(srv);
@@ -262,9 +258,8 @@ static void on_reap(void *ctx, int64_t now_us) {
         if (!conn->closing)
             continue;
         if (conn->kill_us <= now_us) {
-            conn->kill_us = now_us + CLOSE_GRACE_US; /* libwebsockets may still wait to flush: then once more */
-            srv->reap_us = rmi_min64(srv->reap_us, conn->kill_us);
-            kill_conn(conn);
+            conn->kill_us = RMI_NEVER;
+            rmi_ws_cut(conn->wsi);
         } else {
             srv->reap_us = rmi_min64(srv->reap_us, conn->kill_us);
         }
@@ -282,9 +277,9 @@ static void on_kick(void *ctx, int64_t now_us) {
             conn->flushed = false;
             lws_close_reason(conn->wsi, (enum lws_close_status)conn->close_code, (unsigned char *)conn->close_reason,
                              strlen(conn->close_reason));
-            kill_conn(conn); /* with a reason set: by the closing handshake */
+            rmi_ws_end(conn->wsi);
         } else if (srv->detached && !conn->closing) {
-            kill_conn(conn);
+            rmi_ws_cut(conn->wsi);
         }
     }
     if (srv->detached && srv->sockets == 0) {
