@@ -68,7 +68,7 @@ build() {
         return 0
     fi
     echo "not ok build.$preset"
-    grep -E -A 12 'FAILED:|error|CMake Error' "$logs/build" | head -n 120
+    grep -E -A 12 'FAILED: |error: |undefined reference|CMake Error' "$logs/build" | head -n 120
     fail "build.$preset"
     return 1
 }
