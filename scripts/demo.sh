@@ -27,8 +27,8 @@ echo "3. second peer:       rmrtc join $url --peer-id bob"
 echo
 code=0
 "$tool" join "$url" --peer-id bob --until-connected 1 --duration "${DURATION:-20}" > "$tmp/bob" || code=$?
-sed -n '/connected/p' "$tmp/bob" | sed 's/^/   bob sees  /'
-grep ' connected ' "$tmp/alice" | head -n 1 | sed 's/^/   alice sees  /' || true
+grep -E '^alice +connected ' "$tmp/bob" | sed 's/^/   bob sees    /'
+grep -E '^bob +connected ' "$tmp/alice" | head -n 1 | sed 's/^/   alice sees  /' || true
 echo
 if [ "$code" = 0 ]; then
     echo "Both peers are connected: ICE found a path, DTLS verified the certificates, SRTP has its keys."

@@ -261,17 +261,38 @@ void rmi_ice_remote_done(struct rmi_ice_agent *a, int64_t now_us) {
 
 /* ---- what the caller asks ---- */
 
-bool rmi_ice_route(const struct rmi_ice_agent *a, rmi_base_id *base, struct rmi_addr *to) {
-    const struct ice_pair *p = NULL;
+static const struct ice_pair *best_valid(const struct rmi_ice_agent *a) {
+    const struct ice_pair *best = NULL;
+    for (size_t i = 0; i < a->pairs_end; i++) {
+        const struct ice_pair *p = &a->pairs[i];
+        if (p->used && p->valid && (!best || p->priority > best->priority))
+            best = p;
+    }
+    return best;
+}
+
+static const struct ice_pair *route_pair(const struct rmi_ice_agent *a) {
+    if (a->state == RMI_ICE_FAILED || a->state == RMI_ICE_CLOSED)
+        return NULL;
     if (a->selected != ICE_NONE)
-        p = &a->pairs[a->selected];
-    else if (a->old.used && a->restart_pending)
-        p = &a->old;
+        return &a->pairs[a->selected];
+    if (a->old.used && a->restart_pending)
+        return &a->old;
+    return best_valid(a);
+}
+
+bool rmi_ice_route(const struct rmi_ice_agent *a, rmi_base_id *base, struct rmi_addr *to) {
+    const struct ice_pair *p = route_pair(a);
     if (!p)
         return false;
     *base = p->base;
     *to = p->to;
     return true;
+}
+
+int64_t rmi_ice_route_rtt_us(const struct rmi_ice_agent *a) {
+    const struct ice_pair *p = route_pair(a);
+    return p ? p->rtt_us : 0;
 }
 
 bool rmi_ice_selected_pair(const struct rmi_ice_agent *a, struct rmi_ice_pair_info *out) {

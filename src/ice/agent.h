@@ -118,8 +118,10 @@ enum rmi_ice_source {
 };
 enum rmi_ice_source rmi_ice_source_of(const struct rmi_ice_agent *a, rmi_base_id base, const struct rmi_addr *from);
 
-/* Where application data goes now. False while none is selected, or consent has expired. */
+/* Where application data goes now: the selected pair; before any is selected the best valid one (RFC 8445 12.1 lets
+ * data flow before nomination, which saves DTLS a round trip). False while there is none, or consent has expired. */
 bool rmi_ice_route(const struct rmi_ice_agent *a, rmi_base_id *base, struct rmi_addr *to);
+int64_t rmi_ice_route_rtt_us(const struct rmi_ice_agent *a); /* of that pair; 0 = unknown */
 
 int64_t rmi_ice_next_deadline(const struct rmi_ice_agent *a);
 void rmi_ice_timeout(struct rmi_ice_agent *a, int64_t now_us);

@@ -12,11 +12,6 @@
 #define ECHO_MIN_RTT_US RMI_MS(100)
 #define ECHO_GAP_US RMI_MS(20)
 
-static int64_t pair_rtt_us(const struct rmi_pc *pc) {
-    struct rmi_ice_pair_info info;
-    return rmi_ice_selected_pair(pc->ice, &info) ? info.rtt_us : 0;
-}
-
 static void send_routed(struct rmi_pc *pc, uint8_t *data, size_t len) {
     rmi_base_id base;
     struct rmi_addr to;
@@ -30,7 +25,7 @@ static void send_routed(struct rmi_pc *pc, uint8_t *data, size_t len) {
 static void dtls_send(void *ctx, uint8_t *data, size_t len) {
     struct rmi_pc *pc = ctx;
     bool handshake = !pc->dtls_done;
-    if (handshake && len <= RMI_DATAGRAM_MTU && pair_rtt_us(pc) >= ECHO_MIN_RTT_US &&
+    if (handshake && len <= RMI_DATAGRAM_MTU && rmi_ice_route_rtt_us(pc->ice) >= ECHO_MIN_RTT_US &&
         pc->echo_count < RMI_PC_ECHO_MAX) {
         if (!pc->echo)
             pc->echo = calloc(RMI_PC_ECHO_MAX, sizeof *pc->echo);
@@ -82,7 +77,7 @@ static void start_dtls(struct rmi_pc *pc) {
         .log = pc->config.log,
         .name = pc->name,
         .client = r->dtls_client,
-        .rtt_us = pair_rtt_us(pc),
+        .rtt_us = rmi_ice_route_rtt_us(pc->ice),
         .send = dtls_send,
         .send_ctx = pc,
     };

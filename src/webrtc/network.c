@@ -154,7 +154,7 @@ static void lookup_done(struct rmi_webrtc_lookup *l, const struct rmi_addr *addr
     } else {
         if (!n) {
             rm_event ev = {.type = RM_EV_ERROR, .err = RM_E_RESOLVE};
-            snprintf(ev.detail, sizeof ev.detail, "%s server %s could not be resolved",
+            snprintf(ev.detail, sizeof ev.detail, "%s server %.200s could not be resolved",
                      l->kind == RMI_LOOKUP_STUN ? "STUN" : "TURN", l->server.host);
             rmi_webrtc_emit(t, &ev);
         }

@@ -31,7 +31,9 @@ static bool parse_port(const char *text, const char *end, uint16_t *out) {
 /* HOST, HOST:PORT, [IPV6] or [IPV6]:PORT between text and end. */
 static bool parse_host(const char *text, const char *end, struct rmi_server_url *out) {
     const char *host = text, *host_end, *port = NULL;
-    if (text < end && *text == '[') {
+    if (text >= end)
+        return false;
+    if (*text == '[') {
         host = text + 1;
         host_end = memchr(host, ']', (size_t)(end - host));
         if (!host_end)

@@ -3,9 +3,8 @@
 #define RMRTC_BENCH_H
 
 #include "io/loop.h"
-#include "webrtc/signaling_host.h"
+#include "webrtc/signaling_thread.h"
 #include <math.h>
-#include <pthread.h>
 #include <remotemedia/webrtc.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,18 +25,11 @@ struct bench {
 
 void bench_report(struct bench *b, const struct figure *f);
 
-/* A signaling server on loopback, on a thread of its own. */
-struct bench_server {
-    struct rmi_loop *loop;
-    struct rmi_signaling_host *host;
-    pthread_t thread;
-    char url[64];
-};
-rm_err bench_server_start(struct bench_server *s, size_t max_peers);
-void bench_server_stop(struct bench_server *s);
+/* A signaling server on loopback, on a thread of its own. False with a message on standard error. */
+bool bench_server_start(struct rmi_signaling_thread *s);
 
 /* A started participant on loopback; NULL with a message on standard error. */
-rm_webrtc *bench_join(const struct bench_server *s, const char *peer_id, bool auto_connect);
+rm_webrtc *bench_join(const struct rmi_signaling_thread *s, const char *peer_id, bool auto_connect);
 /* Waits until `count` peers are connected. False: not within timeout_ms. */
 bool bench_wait_connected(rm_webrtc *t, size_t count, int timeout_ms);
 

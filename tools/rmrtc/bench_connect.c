@@ -13,7 +13,7 @@
 
 /* One newcomer joins and leaves; its time from signaling ready to everything connected. Negative: it did not connect.
  */
-static double join_once(const struct bench_server *s, rm_webrtc *host, size_t i, double *destroy_ms) {
+static double join_once(const struct rmi_signaling_thread *s, rm_webrtc *host, size_t i, double *destroy_ms) {
     char id[32];
     snprintf(id, sizeof id, "join-%zu", i);
     rm_webrtc *t = bench_join(s, id, true);
@@ -33,8 +33,8 @@ static double join_once(const struct bench_server *s, rm_webrtc *host, size_t i,
 }
 
 bool bench_setup(struct bench *b) {
-    struct bench_server s;
-    if (bench_server_start(&s, RM_PEERS_MAX))
+    struct rmi_signaling_thread s;
+    if (!bench_server_start(&s))
         return false;
     double values[SETUP_JOINS], destroy_ms;
     size_t n = 0, failed = 0;
@@ -47,7 +47,7 @@ bool bench_setup(struct bench *b) {
             values[n++] = ms;
     }
     rm_webrtc_destroy(&host);
-    bench_server_stop(&s);
+    rmi_signaling_thread_stop(&s);
     if (!n)
         return false;
     bench_report(b, &(struct figure){"SC-005", "setup_p50", "ms", bench_percentile(values, n, 50), 2000, 10, n});
@@ -58,8 +58,8 @@ bool bench_setup(struct bench *b) {
 }
 
 bool bench_memory(struct bench *b) {
-    struct bench_server s;
-    if (bench_server_start(&s, RM_PEERS_MAX))
+    struct rmi_signaling_thread s;
+    if (!bench_server_start(&s))
         return false;
     rm_webrtc *peers[MEMORY_PEERS + 1] = {0};
     char id[32];
@@ -85,7 +85,7 @@ bool bench_memory(struct bench *b) {
     double per_connection = (double)(bench_rss_kib() - base) / 1024.0 / (2.0 * (MEMORY_PEERS - 1));
     for (size_t i = 0; i <= MEMORY_PEERS; i++)
         rm_webrtc_destroy(&peers[i]);
-    bench_server_stop(&s);
+    rmi_signaling_thread_stop(&s);
     if (ok)
         bench_report(b, &(struct figure){"SC-007", "rss_per_connection", "MB", per_connection, 100, 0.3,
                                          2 * (MEMORY_PEERS - 1)});
@@ -93,8 +93,8 @@ bool bench_memory(struct bench *b) {
 }
 
 bool bench_cleanup(struct bench *b) {
-    struct bench_server s;
-    if (bench_server_start(&s, RM_PEERS_MAX))
+    struct rmi_signaling_thread s;
+    if (!bench_server_start(&s))
         return false;
     rm_webrtc *host = bench_join(&s, "host", true);
     double values[CLEANUP_CYCLES], destroy_ms = 0;
@@ -113,7 +113,7 @@ bool bench_cleanup(struct bench *b) {
         continue;
     long fds_after = bench_open_descriptors(), threads_after = bench_threads();
     rm_webrtc_destroy(&host);
-    bench_server_stop(&s);
+    rmi_signaling_thread_stop(&s);
     if (!ok)
         return false;
     bench_report(b, &(struct figure){"SC-012", "cleanup_p99", "ms", bench_percentile(values, n, 99), 1000, 100, n});

@@ -35,38 +35,15 @@ void bench_report(struct bench *b, const struct figure *f) {
     fflush(stdout);
 }
 
-static void *server_main(void *ctx) {
-    struct bench_server *s = ctx;
-    rmi_loop_run(s->loop);
-    return NULL;
-}
-
-rm_err bench_server_start(struct bench_server *s, size_t max_peers) {
-    memset(s, 0, sizeof *s);
-    struct rmi_signaling_host_config config = {.host = "127.0.0.1", .port = 0, .max_peers = max_peers};
-    rm_err err = rmi_loop_create(&s->loop);
-    if (!err)
-        err = rmi_signaling_host_create(s->loop, &config, &s->host);
-    if (!err) {
-        snprintf(s->url, sizeof s->url, "ws://127.0.0.1:%u/ws", rmi_signaling_host_port(s->host));
-        err = pthread_create(&s->thread, NULL, server_main, s) ? RM_E_IO : RM_OK;
-    }
-    if (err) {
+bool bench_server_start(struct rmi_signaling_thread *s) {
+    rm_err err = rmi_signaling_thread_start(
+        s, &(struct rmi_signaling_host_config){.host = "127.0.0.1", .max_peers = RM_PEERS_MAX});
+    if (err)
         fprintf(stderr, "rmrtc bench: no signaling server: %s\n", rm_strerror(err));
-        rmi_signaling_host_destroy(&s->host);
-        rmi_loop_destroy(&s->loop);
-    }
-    return err;
+    return !err;
 }
 
-void bench_server_stop(struct bench_server *s) {
-    rmi_loop_stop(s->loop);
-    pthread_join(s->thread, NULL);
-    rmi_signaling_host_destroy(&s->host);
-    rmi_loop_destroy(&s->loop);
-}
-
-rm_webrtc *bench_join(const struct bench_server *s, const char *peer_id, bool auto_connect) {
+rm_webrtc *bench_join(const struct rmi_signaling_thread *s, const char *peer_id, bool auto_connect) {
     rm_webrtc_config c;
     rm_webrtc_config_init(&c);
     c.signaling_url = s->url;
