@@ -66,7 +66,7 @@ typedef struct rm_webrtc_config {
     bool enable_data_channel;   /* negotiate a data channel section; default true */
     rm_video_codec video_codec; /* preferred codec; the others stay acceptable; default RM_VIDEO_VP9 */
     uint32_t liveness_ms;       /* "disconnected" after this long without hearing the peer, 500..30000; default 2000 */
-    uint32_t ice_timeout_ms;    /* give up connecting after this, 1000..120000; default 10000 */
+    uint32_t ice_timeout_ms;    /* give up connecting after this, 1000..120000; default 9500 */
     const char
         *bind_address;      /* numeric local address to use alone, e.g. "127.0.0.1"; NULL (default): every interface */
     rm_event_fn on_event;   /* NULL (default): events are queued for rm_webrtc_poll */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <remotemedia/error.h>
+#include "base/err.h"
+
+#include <string.h>
 
 const char *rm_err_name(rm_err err) {
     switch (err) {
@@ -21,4 +23,19 @@ const char *rm_strerror(rm_err err) {
 #undef RM_ERROR_TEXT
     }
     return "unknown error code; the program and the library may be of different versions";
+}
+
+rm_err rmi_err_by_name(const char *name, rm_err otherwise) {
+    static const struct {
+        rm_err err;
+        const char *name;
+    } names[] = {
+#define RM_ERROR_ROW(name, value, text) {name, #name},
+        RM_ERROR_LIST(RM_ERROR_ROW)
+#undef RM_ERROR_ROW
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (names[i].err != RM_OK && !strcmp(names[i].name, name))
+            return names[i].err;
+    return otherwise;
 }

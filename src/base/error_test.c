@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <remotemedia/error.h>
+#include "base/err.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,10 +38,19 @@ static void known_values(void **state) {
     assert_non_null(rm_strerror((rm_err)1));
 }
 
+static void names_lead_back(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++)
+        assert_int_equal(rmi_err_by_name(rm_err_name(all[i]), RM_E_CLOSED), all[i] == RM_OK ? RM_E_CLOSED : all[i]);
+    assert_int_equal(rmi_err_by_name("", RM_E_LIMIT), RM_E_LIMIT);
+    assert_int_equal(rmi_err_by_name("RM_E_TIMEOUT ", RM_E_LIMIT), RM_E_LIMIT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_sentences_are_distinct),
         cmocka_unit_test(known_values),
+        cmocka_unit_test(names_lead_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

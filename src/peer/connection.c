@@ -149,6 +149,16 @@ void rmi_pc_close(struct rmi_pc *pc, int64_t now_us) {
     rmi_pc_set_state(pc, RMI_PC_CLOSED, RM_OK, "closed here");
 }
 
+static void fail_by_ice(struct rmi_pc *pc, rm_err err) {
+    char detail[256];
+    if (!pc->relay_err || err == RM_E_ICE_CONSENT) {
+        rmi_pc_fail(pc, err, rm_strerror(err));
+        return;
+    }
+    snprintf(detail, sizeof detail, "no path (%s), and no relay: %s", rm_err_name(err), rm_strerror(pc->relay_err));
+    rmi_pc_fail(pc, pc->relay_err, detail);
+}
+
 static void drain_ice(struct rmi_pc *pc) {
     struct rmi_ice_event ev;
     while (rmi_ice_poll_event(pc->ice, &ev)) {
@@ -161,7 +171,7 @@ static void drain_ice(struct rmi_pc *pc) {
         if (ev.state == RMI_ICE_CONNECTED && !pc->steps.ice_connected_us)
             pc->steps.ice_connected_us = pc->now_us;
         if (ev.state == RMI_ICE_FAILED)
-            rmi_pc_fail(pc, ev.err, rm_strerror(ev.err));
+            fail_by_ice(pc, ev.err);
     }
 }
 
@@ -299,6 +309,9 @@ bool rmi_pc_poll_event(struct rmi_pc *pc, struct rmi_pc_event *out) {
     return true;
 }
 
+void rmi_pc_set_relay_error(struct rmi_pc *pc, rm_err err) {
+    pc->relay_err = err;
+}
 enum rmi_pc_state rmi_pc_state_of(const struct rmi_pc *pc) {
     return pc->state;
 }

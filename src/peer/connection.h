@@ -132,6 +132,8 @@ int64_t rmi_pc_next_deadline(const struct rmi_pc *pc);
 void rmi_pc_timeout(struct rmi_pc *pc, int64_t now_us);
 bool rmi_pc_poll_event(struct rmi_pc *pc, struct rmi_pc_event *out);
 
+/* Why no relay is at hand (a TURN error): told instead of "no pair works" if ICE fails. */
+void rmi_pc_set_relay_error(struct rmi_pc *pc, rm_err err);
 /* Final: state FAILED with this error and detail; used when signaling ends the attempt. */
 void rmi_pc_abort(struct rmi_pc *pc, int64_t now_us, rm_err err, const char *detail);
 enum rmi_pc_state rmi_pc_state_of(const struct rmi_pc *pc);

@@ -56,7 +56,7 @@ struct rmi_pc {
     enum rmi_srtp_profile profile;
 
     enum rmi_pc_state state;
-    rm_err err;
+    rm_err err, relay_err;
     char err_detail[256];
     struct rmi_pc_steps steps;
     struct rmi_pc_stats stats;

@@ -9,6 +9,11 @@
  * plus the 10 s that ICE may take after it. */
 #define CONNECT_DEADLINE_US RMI_SEC(40)
 
+/* A pair that cannot connect says so within 10 s, the way to the user included. */
+#define DEFAULT_ICE_TIMEOUT_US RMI_MS(9500)
+/* Servers are given up before that: their silence is often the reason. */
+#define SERVER_TIMEOUT_US RMI_SEC(8)
+
 struct rmi_endpoint_event *rmi_ep_post(struct rmi_endpoint *ep, enum rmi_endpoint_event_type type,
                                        const char *peer_id) {
     struct rmi_ep_event_node *n = calloc(1, sizeof *n);
@@ -87,6 +92,7 @@ rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offere
     }
     rmi_list_push_back(&ep->peers, &p->node);
     ep->peer_count++;
+    rmi_pc_set_relay_error(p->pc, ep->relay_err);
     feed_candidates(ep, p);
     *out = p;
     return RM_OK;
@@ -158,26 +164,46 @@ void rmi_ep_drain_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
         remove_peer(ep, p);
 }
 
+static bool is_turn_error(rm_err err) {
+    return err == RM_E_TURN_AUTH || err == RM_E_TURN_QUOTA || err == RM_E_TURN_TIMEOUT || err == RM_E_TURN_REFUSED;
+}
+
+static void on_gather_error(struct rmi_endpoint *ep, const struct rmi_gather_event *ev) {
+    struct rmi_endpoint_event *out = rmi_ep_post(ep, RMI_EP_EV_ERROR, NULL);
+    char addr[RMI_ADDR_TEXT_MAX];
+    if (out) {
+        out->err = ev->err;
+        snprintf(out->detail, sizeof out->detail, "server %s: %s", rmi_addr_text(&ev->server, addr), ev->detail);
+    }
+    if (is_turn_error(ev->err) && !rmi_gather_has_relay(ep->gather))
+        ep->relay_err = ev->err;
+}
+
+static void tell_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p, const struct rmi_gather_event *ev) {
+    switch (ev->type) {
+    case RMI_GATHER_CANDIDATE:
+        rmi_pc_local_candidate(p->pc, ep->now_us, ev->base, &ev->candidate);
+        break;
+    case RMI_GATHER_GONE:
+        rmi_pc_base_gone(p->pc, ep->now_us, ev->base);
+        break;
+    case RMI_GATHER_DONE:
+        if (!ep->gather_holds)
+            rmi_pc_local_done(p->pc, ep->now_us);
+        break;
+    case RMI_GATHER_ERROR:
+        rmi_pc_set_relay_error(p->pc, ep->relay_err);
+        break;
+    }
+}
+
 static void drain_gather(struct rmi_endpoint *ep) {
     struct rmi_gather_event ev;
     while (rmi_gather_poll_event(ep->gather, &ev)) {
-        if (ev.type == RMI_GATHER_ERROR) {
-            struct rmi_endpoint_event *out = rmi_ep_post(ep, RMI_EP_EV_ERROR, NULL);
-            char addr[RMI_ADDR_TEXT_MAX];
-            if (out) {
-                out->err = ev.err;
-                snprintf(out->detail, sizeof out->detail, "server %s: %s", rmi_addr_text(&ev.server, addr), ev.detail);
-            }
-            continue;
-        }
+        if (ev.type == RMI_GATHER_ERROR)
+            on_gather_error(ep, &ev);
         RMI_LIST_FOREACH (node, next, &ep->peers) {
-            struct rmi_ep_peer *p = RMI_CONTAINER_OF(node, struct rmi_ep_peer, node);
-            if (ev.type == RMI_GATHER_CANDIDATE)
-                rmi_pc_local_candidate(p->pc, ep->now_us, ev.base, &ev.candidate);
-            else if (ev.type == RMI_GATHER_GONE)
-                rmi_pc_base_gone(p->pc, ep->now_us, ev.base);
-            else if (!ep->gather_holds)
-                rmi_pc_local_done(p->pc, ep->now_us);
+            tell_peer(ep, RMI_CONTAINER_OF(node, struct rmi_ep_peer, node), &ev);
         }
     }
 }
@@ -198,14 +224,19 @@ rm_err rmi_endpoint_create(const struct rmi_endpoint_config *config, int64_t now
         return RM_E_NO_MEMORY;
     ep->config = *config;
     ep->config.cert = rmi_dtls_cert_ref(config->cert);
+    if (!ep->config.ice_timeout_us)
+        ep->config.ice_timeout_us = DEFAULT_ICE_TIMEOUT_US;
     ep->config.room = ep->config.token = NULL; /* the signaling client has its copies */
     ep->now_us = now_us;
     rmi_list_init(&ep->peers);
     rmi_list_init(&ep->events);
     snprintf(ep->peer_id, sizeof ep->peer_id, "%s", config->peer_id);
     ep->config.peer_id = ep->peer_id;
-    struct rmi_gather_config gc = {
-        .rng = config->rng, .log = config->log, .sink = config->io.sink, .relay_only = config->relay_only};
+    struct rmi_gather_config gc = {.rng = config->rng,
+                                   .log = config->log,
+                                   .sink = config->io.sink,
+                                   .relay_only = config->relay_only,
+                                   .timeout_us = SERVER_TIMEOUT_US};
     struct rmi_sig_client_config sc;
     rmi_sig_client_config_init(&sc);
     sc.peer_id = config->peer_id;

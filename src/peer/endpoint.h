@@ -40,7 +40,8 @@ struct rmi_endpoint_config {
     bool relay_only;
     bool audio, video, data;
     enum rmi_jsep_codec_id video_first;
-    int64_t liveness_us, ice_timeout_us; /* 0 = defaults of rmi_pc_config */
+    int64_t liveness_us;    /* 0 = 2 s */
+    int64_t ice_timeout_us; /* 0 = 9.5 s */
 };
 
 enum rmi_endpoint_event_type {

@@ -39,6 +39,7 @@ struct rmi_endpoint {
     struct rmi_endpoint_stats stats;
     int64_t now_us; /* of the call in progress, for callbacks of the modules below */
     int64_t ready_us;
+    rm_err relay_err; /* the last TURN failure while no relay is at hand */
     uint32_t gather_holds;
     bool gather_started, closed;
 };

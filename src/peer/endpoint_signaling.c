@@ -2,6 +2,8 @@
 /* What the endpoint makes of signaling: who is there, who offers, and what offers, answers and candidates do. */
 #include "peer/endpoint_private.h"
 
+#include "base/err.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -143,6 +145,22 @@ static void on_left(struct rmi_endpoint *ep, const char *peer_id) {
     rmi_ep_drain_peer(ep, p);
 }
 
+/* A goodbye. Before anything was connected it is the other side's failure, whose reason is ours to report too. */
+static void on_disconnected(struct rmi_endpoint *ep, const char *from, const char *reason) {
+    struct rmi_ep_peer *p = rmi_ep_find(ep, from);
+    if (!p)
+        return;
+    if (was_connected(p) || rmi_pc_steps_of(p->pc)->dtls_us) {
+        drop_peer(ep, p);
+        return;
+    }
+    char detail[256];
+    snprintf(detail, sizeof detail, "the peer gave up: %.200s", reason[0] ? reason : "no reason given");
+    p->tell = false;
+    rmi_pc_abort(p->pc, ep->now_us, rmi_err_by_name(reason, RM_E_CLOSED), detail);
+    rmi_ep_drain_peer(ep, p);
+}
+
 static void on_request_failed(struct rmi_endpoint *ep, const struct rmi_sig_event *ev) {
     struct rmi_ep_peer *p = ev->peer[0] ? rmi_ep_find(ep, ev->peer) : NULL;
     if (ev->request == RMI_SIG_REQ_DISCONNECT)
@@ -181,7 +199,6 @@ static void on_state(struct rmi_endpoint *ep, const struct rmi_sig_event *ev) {
 }
 
 static void handle(struct rmi_endpoint *ep, const struct rmi_sig_event *ev) {
-    struct rmi_ep_peer *p;
     switch (ev->type) {
     case RMI_SIG_EV_OPEN_SOCKET:
         ep->config.io.socket_open(ep->config.io.ctx);
@@ -215,9 +232,7 @@ static void handle(struct rmi_endpoint *ep, const struct rmi_sig_event *ev) {
         on_candidate(ep, ev);
         break;
     case RMI_SIG_EV_PEER_DISCONNECTED:
-        p = rmi_ep_find(ep, ev->peer);
-        if (p)
-            drop_peer(ep, p);
+        on_disconnected(ep, ev->peer, ev->text);
         break;
     case RMI_SIG_EV_REQUEST_FAILED:
         on_request_failed(ep, ev);

@@ -11,7 +11,7 @@
 #define DEFAULT_URL "ws://127.0.0.1:8080/ws"
 #define DEFAULT_MAX_PEERS 10
 #define DEFAULT_LIVENESS_MS 2000
-#define DEFAULT_ICE_TIMEOUT_MS 10000
+#define DEFAULT_ICE_TIMEOUT_MS 9500 /* a failure is reported within 10 s, the way to the user included */
 #define LIVENESS_MIN_MS 500
 #define LIVENESS_MAX_MS 30000
 #define ICE_TIMEOUT_MIN_MS 1000
