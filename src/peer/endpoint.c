@@ -182,6 +182,7 @@ static void on_gather_error(struct rmi_endpoint *ep, const struct rmi_gather_eve
 static void tell_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p, const struct rmi_gather_event *ev) {
     switch (ev->type) {
     case RMI_GATHER_CANDIDATE:
+        rmi_pc_set_relay_error(p->pc, ep->relay_err);
         rmi_pc_local_candidate(p->pc, ep->now_us, ev->base, &ev->candidate);
         break;
     case RMI_GATHER_GONE:
@@ -202,6 +203,8 @@ static void drain_gather(struct rmi_endpoint *ep) {
     while (rmi_gather_poll_event(ep->gather, &ev)) {
         if (ev.type == RMI_GATHER_ERROR)
             on_gather_error(ep, &ev);
+        if (ev.type == RMI_GATHER_CANDIDATE && ev.candidate.type == RMI_CAND_RELAY)
+            ep->relay_err = RM_OK;
         RMI_LIST_FOREACH (node, next, &ep->peers) {
             tell_peer(ep, RMI_CONTAINER_OF(node, struct rmi_ep_peer, node), &ev);
         }

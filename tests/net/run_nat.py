@@ -25,7 +25,8 @@ LINE_S = 1          # the tool reports once a second: an error is seen up to thi
 NO_PATH = ("RM_E_ICE_NO_RELAY",)
 NO_UDP = ("RM_E_ICE_NO_RELAY", "RM_E_STUN_TIMEOUT")
 NO_TURN = ("RM_E_TURN_TIMEOUT", "RM_E_ICE_NO_RELAY", "RM_E_STUN_TIMEOUT")
-NO_PAIR = ("RM_E_ICE_FAILED", "RM_E_ICE_NO_RELAY", "RM_E_CONNECTION_TIMEOUT")  # this side is fine, the other is not
+# This side is fine, the other is not: its own view, or the reason the other side gave.
+NO_PAIR = ("RM_E_ICE_FAILED", "RM_E_ICE_NO_RELAY", "RM_E_CONNECTION_TIMEOUT") + NO_TURN
 
 NATS = {"np": "port-restricted", "nq": "port-restricted", "ny": "symmetric", "nz": "symmetric",
         "na": "addr-restricted", "nf": "full-cone", "nb": "udp-blocked"}
