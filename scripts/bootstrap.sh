@@ -32,10 +32,10 @@ pkg-config|finds the libraries
 libuv1-dev|event loop
 libwebsockets-dev|WebSocket signaling
 libwebsockets-evlib-uv|runs the WebSocket library on the event loop
-libssl-dev|DTLS, certificates, hashes
-libsrtp2-dev|SRTP
+libssl-dev|DTLS, SRTP, certificates, hashes
 libjansson-dev|JSON'
 test_packages='libcmocka-dev|unit tests
+libsrtp2-dev|the SRTP tests compare with it
 g++|the public headers are checked as C++17
 clang|second compiler, fuzzing
 clang-format|format check

@@ -38,8 +38,6 @@ SYSTEM_HEADER = re.compile(
 )
 SYSTEM_EXCEPTIONS = {
     ("dtls", "sys/time.h"),  # OpenSSL's interface has timeouts as struct timeval; the structure reads no clock
-    ("srtp", "pthread.h"),  # pthread_once: libsrtp must be initialised once in a process
-    ("srtp", "arpa/inet.h"),  # htonl, arithmetic only: libsrtp takes an SSRC in network order
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -26,7 +26,9 @@ struct rmi_srtp_stats {
 rm_err rmi_srtp_create(const struct rmi_srtp_keying *keying, struct rmi_srtp **out);
 void rmi_srtp_destroy(struct rmi_srtp **s);
 /* In place. *len grows by at most RMI_SRTP_TRAILER_MAX; RM_E_TOO_BIG when cap does not hold that. RM_E_PARSE: not RTP.
- */
+ * RM_E_SRTP_REPLAY: a window or more behind the newest of this SSRC. RM_E_LIMIT: the SSRC has used up its indices (2^48
+ * RTP, 2^31 - 1 RTCP packets) or there are too many SSRCs (4,096): new keys are needed. On any error the bytes must not
+ * be sent. The same SSRC and sequence number may come again only with the very same bytes (README). */
 rm_err rmi_srtp_protect_rtp(struct rmi_srtp *s, uint8_t *data, size_t *len, size_t cap);
 rm_err rmi_srtp_protect_rtcp(struct rmi_srtp *s, uint8_t *data, size_t *len, size_t cap);
 /* In place. RM_E_PARSE: too short or broken header; RM_E_SRTP_AUTH; RM_E_SRTP_REPLAY. On any error the bytes must be
