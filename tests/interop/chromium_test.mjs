@@ -2,7 +2,7 @@
 // Chromium and rmrtc in one room. Usage: node chromium_test.mjs [CASE...]; the environment names RMRTC and CHROMIUM.
 import {chromium} from 'playwright-core';
 
-import {Join, check, equal, killAll, runCases, servePage, startSignaling} from './harness.mjs';
+import {Join, check, equal, killAll, runCases, servePage, startSignaling, within} from './harness.mjs';
 
 const ARGUMENTS = [
     '--no-sandbox',
@@ -15,24 +15,22 @@ const ARGUMENTS = [
     '--use-fake-device-for-media-stream',
     '--use-fake-ui-for-media-stream',
 ];
+const LAUNCH_MS = 20000;
 const CONNECT_MS = 10000;
 const REFUSE_MS = 8000;
 const SEND_PACKETS = 60; /* a second of fake camera and microphone is 50 Opus packets and some tens of video */
 /* Between the last figures of the browser and rmrtc's next line a late packet may be counted on one side only. */
 const DROPPED_MAX = 2;
 
-const page_server = await servePage();
-const signaling = await startSignaling();
-/* Playwright starts it with a user-data-dir of its own, empty and deleted afterwards. */
-const browser = await chromium.launch(
-    {executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ARGUMENTS, timeout: 20000});
+let page_server, signaling, browser;
 
 /* A case: fresh room, rmrtc and page; `first` says who is in the room first, and so who answers. */
 async function meeting(room, {first, media = true, badAnswer = false}, run) {
     const context = await browser.newContext({permissions: media ? ['camera', 'microphone'] : []});
     const page = await context.newPage();
     let join = null;
-    const inPage = (method, ...args) => page.evaluate(([m, a]) => peer[m](...a), [method, args]);
+    const m = {page, context, moveTo: (other) => m.page = other};
+    const inPage = (method, ...args) => m.page.evaluate(([m, a]) => peer[m](...a), [method, args]);
     const startJoin = async () => {
         join = new Join(signaling, room);
         await join.ready();
@@ -48,7 +46,7 @@ async function meeting(room, {first, media = true, badAnswer = false}, run) {
                                 {answerWith: {audio: media, video: media}, badAnswer});
         if (first === 'page')
             await startJoin();
-        const note = await run({page, inPage, join});
+        const note = await run(Object.assign(m, {inPage, join}));
         equal((await inPage('report')).errors, [], 'errors in the page');
         return note;
     } finally {
@@ -210,6 +208,26 @@ const cases = {
         return describe(after);
     }),
 
+    'chromium-crashes-and-returns': () => meeting('crashes', {first: 'rmrtc'}, async (m) => {
+        const before = await offerAndConnect(m, {audio: true, data: true});
+        const cdp = await m.context.newCDPSession(m.page);
+        const crashed = new Promise((resolve) => m.page.once('crash', resolve));
+        cdp.send('Page.crash').catch(() => {}); /* the renderer dies at once: no close_notify, no answer to this */
+        await within(5000, 'the renderer crashes', crashed);
+        /* A fresh page with the same id offers while rmrtc still holds the connection to the old one. */
+        const page = await m.context.newPage();
+        await page.goto(page_server.url);
+        m.moveTo(page);
+        const from = m.join.lines.length;
+        await m.inPage('join', signaling, 'crashes', 'page');
+        await m.inPage('create', 'rm', {audio: true, data: true});
+        await m.inPage('offer');
+        const after = await connected(m, {from});
+        check(after.rm.remote_address !== before.rm.remote_address, 'rmrtc still uses the old pair');
+        await mediaFlows(m);
+        return describe(after);
+    }),
+
     'chromium-restarts-ice': () => meeting('restart', {first: 'rmrtc'}, async (m) => {
         const before = await offerAndConnect(m, {audio: true, video: true, data: true});
         await mediaFlows(m);
@@ -299,14 +317,24 @@ const cases = {
 };
 
 let code = 1;
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-signals.forEach((s) => process.once(s, () => { killAll(); process.exit(1); }));
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.once(name, () => {
+        killAll();
+        process.exit(1); /* Playwright ends the browser then */
+    });
 try {
+    page_server = await servePage();
+    signaling = await startSignaling();
+    /* Playwright starts it with a user-data-dir of its own, empty and deleted afterwards. */
+    browser = await chromium.launch(
+        {executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ARGUMENTS, timeout: LAUNCH_MS});
     console.log(`# Chromium ${browser.version()}`);
     code = (await runCases(cases, process.argv.slice(2))) ? 0 : 1;
+} catch (e) {
+    console.log(`not ok chromium: ${e.message.split('\n')[0]}`);
 } finally {
-    await browser.close();
-    page_server.close();
+    await browser?.close();
+    page_server?.close();
     killAll();
 }
 process.exit(code);

@@ -52,7 +52,7 @@ start_signal() {
     "$RMRTC" signal --listen 127.0.0.1:0 >"$tmp/signal" 2>"$tmp/signal.err" </dev/null &
     pids+=($!)
     wait_for 5 grep -q listening "$tmp/signal" || {
-        echo "not ok signaling: $(cat "$tmp/signal.err")"
+        echo "not ok signaling: rmrtc signal does not listen: $(cat "$tmp/signal.err")"
         exit 1
     }
     url=$(sed -n 's/^listening on //p' "$tmp/signal")

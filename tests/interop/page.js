@@ -2,6 +2,8 @@
 /* Runs inside the browser: a JSON-RPC signaling client and one RTCPeerConnection at a time, driven by chromium_test.mjs
  * through the global `peer`. */
 
+const ANSWER_MS = 8000;
+
 class Signaling {
     constructor(url) {
         this.url = url;
@@ -110,7 +112,11 @@ class Peer {
     async offer({badFingerprint = false} = {}) {
         await this.pc.setLocalDescription(await this.pc.createOffer());
         const sdp = this.pc.localDescription.sdp;
-        this.answered = new Promise((resolve) => this.onAnswer = resolve);
+        this.answered = new Promise((resolve, reject) => {
+            this.onAnswer = {resolve, reject};
+            setTimeout(() => reject(new Error('no answer to the offer')), ANSWER_MS);
+        });
+        this.answered.catch(() => {}); /* whoever awaits it learns of it; this.errors has it in any case */
         await this.signaling.request('peer.offer', {
             from: this.id,
             to: this.remote,
@@ -128,8 +134,11 @@ class Peer {
             await this.signaling.request(
                 'peer.answer', {from: this.id, to: params.from, sdp: this.badAnswer ? wrongFingerprint(sdp) : sdp});
         } else if (method === 'peer.answer') {
-            await this.pc.setRemoteDescription({type: 'answer', sdp: params.sdp});
-            this.onAnswer?.();
+            await this.pc.setRemoteDescription({type: 'answer', sdp: params.sdp})
+                .then(this.onAnswer?.resolve, (e) => {
+                    this.onAnswer?.reject(e);
+                    throw e;
+                });
         } else if (method === 'peer.ice_candidate') {
             this.candidates?.remote.push(params.candidate);
             if (!this.pc || this.pc.signalingState === 'closed' || params.from !== this.remote)
