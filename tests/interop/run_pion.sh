@@ -10,17 +10,18 @@ for package in github.com/pion/webrtc golang.org/x/net/websocket; do
     [ -d "$sources/src/$package" ] ||
         skip_all pion "$sources/src/$package is missing (golang-github-pion-webrtc.v3-dev, golang-golang-x-net-dev)"
 done
-# Debian's sources are a GOPATH: no module proxy. The go.mod file beside main.go lets /v3 in import paths mean none.
+# Debian's sources are a GOPATH: no module proxy. go.mod beside main.go lets Go look for pion/webrtc/v3 in pion/webrtc.
 mkdir -p "$tmp/go/src"
 cp -r "$here/pion_peer" "$tmp/go/src/"
 (cd "$tmp/go/src/pion_peer" &&
-    GO111MODULE=off GOTOOLCHAIN=local GOFLAGS= GOPATH=$tmp/go:$sources GOCACHE=${GOCACHE:-${HOME:-$tmp}/.cache/go-build} \
-        timeout -k 5 240 go build -o "$tmp/pion_peer" . >"$tmp/go.out" 2>&1 </dev/null) || {
+    GO111MODULE=off GOTOOLCHAIN=local GOFLAGS= GOPATH=$tmp/go:$sources \
+        GOCACHE=${GOCACHE:-${HOME:-$tmp}/.cache/go-build} timeout -k 5 240 go build -o "$tmp/pion_peer" . >"$tmp/go.out" 2>&1 </dev/null) || {
     echo "not ok pion: the peer does not build: $(head -n 5 "$tmp/go.out" | tr '\n' ' ')"
     exit 1
 }
 peer() { timeout -k 2 20 "$tmp/pion_peer" "$url" "$1" "$2" >"$tmp/$1.peer" 2>"$tmp/$1.peer.err" </dev/null; }
 start_signal
-echo "# Pion $(dpkg-query -W -f '${Version}' golang-github-pion-webrtc.v3-dev 2>/dev/null || echo of an unknown version)"
+version=$(dpkg-query -W -f '${Version}' golang-github-pion-webrtc.v3-dev 2>/dev/null)
+echo "# Pion ${version:-of an unknown version}"
 run_both peer pion 60 # 2.5 s of 20 ms frames are 125; rmrtc's last line may be a second old
 exit "$failed"

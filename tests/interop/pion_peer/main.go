@@ -52,7 +52,8 @@ func (p *peer) send(method string, what params) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.next++
-	if err := websocket.JSON.Send(p.socket, message{Version: "2.0", ID: p.next, Method: method, Params: what}); err != nil {
+	m := message{Version: "2.0", ID: p.next, Method: method, Params: what}
+	if err := websocket.JSON.Send(p.socket, m); err != nil {
 		p.fault(err)
 	}
 }
