@@ -15,7 +15,8 @@ mkdir -p "$tmp/go/src"
 cp -r "$here/pion_peer" "$tmp/go/src/"
 (cd "$tmp/go/src/pion_peer" &&
     GO111MODULE=off GOTOOLCHAIN=local GOFLAGS= GOPATH=$tmp/go:$sources \
-        GOCACHE=${GOCACHE:-${HOME:-$tmp}/.cache/go-build} timeout -k 5 240 go build -o "$tmp/pion_peer" . >"$tmp/go.out" 2>&1 </dev/null) || {
+        GOCACHE=${GOCACHE:-${HOME:-$tmp}/.cache/go-build} \
+        timeout -k 5 240 go build -o "$tmp/pion_peer" . >"$tmp/go.out" 2>&1 </dev/null) || {
     echo "not ok pion: the peer does not build: $(head -n 5 "$tmp/go.out" | tr '\n' ' ')"
     exit 1
 }
