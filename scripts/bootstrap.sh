@@ -43,6 +43,7 @@ libclang-rt-14-dev|sanitizers and fuzzer of clang
 ccache|the second and third build of the tests take seconds
 git|lists the files to check
 python3|layer check, NAT tests
+openssl|certificates for the TLS tests
 chromium|interoperability tests with a browser
 fonts-dejavu-core|without a font the browser does not start
 coturn|TURN server of the relay tests

@@ -179,6 +179,7 @@ stage_checks() {
 
 stage_unit() {
     run_ctest "" build 'unit|sim|api'
+    check check.install scripts/check-install.sh build
 }
 
 stage_determinism() {

@@ -47,9 +47,9 @@ wait_for() {
     done
 }
 
-# Sets `url`.
+# start_signal [OPTION...]: sets `url`.
 start_signal() {
-    "$RMRTC" signal --listen 127.0.0.1:0 >"$tmp/signal" 2>"$tmp/signal.err" </dev/null &
+    "$RMRTC" signal --listen 127.0.0.1:0 "$@" >"$tmp/signal" 2>"$tmp/signal.err" </dev/null &
     pids+=($!)
     wait_for 5 grep -q listening "$tmp/signal" || {
         echo "not ok signaling: rmrtc signal does not listen: $(cat "$tmp/signal.err")"

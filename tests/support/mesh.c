@@ -350,6 +350,7 @@ struct rmt_peer *rmt_mesh_add(struct rmt_mesh *m, struct rmt_host *host, const s
         .cert = cert,
         .peer_id = p->id,
         .room = o->room,
+        .token = o->token,
         .max_peers = o->max_peers ? o->max_peers : 10,
         .auto_connect = !o->no_auto_connect,
         .relay_only = o->relay_only,

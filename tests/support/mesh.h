@@ -28,7 +28,7 @@ void rmt_mesh_destroy(struct rmt_mesh **mesh); /* before the network */
 
 struct rmt_peer_options {
     const char *id;             /* NULL = the host's name */
-    const char *room;           /* NULL = none */
+    const char *room, *token;   /* NULL = none */
     struct rmi_addr stun, turn; /* family 0 = none */
     const char *turn_password;  /* NULL = "pass" */
     bool relay_only, no_auto_connect;

@@ -69,7 +69,8 @@ static void draw(struct view *v) {
 static void print_change(const struct view *v, const rm_event *ev) {
     char line[512];
     if (ev->type == RM_EV_SIGNALING)
-        printf("signaling %s%s%s\n", rm_signaling_state_name(ev->signaling), ev->err ? ": " : "", ev->detail);
+        printf("signaling %s%s%s\n", rm_signaling_state_name(ev->signaling), ev->err ? ": " : "",
+               ev->err ? ev->detail : "");
     else if (ev->type == RM_EV_ERROR)
         printf("%s%s%s: %s\n", ev->peer_id, ev->peer_id[0] ? " " : "", rm_err_name(ev->err), ev->detail);
     else if (ev->type == RM_EV_PEER_STATE)

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The installed library as a user meets it: install, build each example by pkg-config and one by CMake, run the first example
+# against `rmrtc signal` with a second peer. usage: check-install.sh [BUILD_DIR]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=${1:-build}
+tmp=$(mktemp -d)
+pids=()
+cleanup() {
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+    rm -rf "$tmp"
+}
+trap cleanup EXIT
+
+DESTDIR= cmake --install "$build" --prefix "$tmp/usr" >"$tmp/log"
+pc=$(find "$tmp/usr" -name remotemedia-webrtc.pc)
+lib=$(dirname "$(find "$tmp/usr" -name libremotemedia-webrtc.so)")
+sed -i "s|^prefix=.*|prefix=$tmp/usr|" "$pc"
+flags=$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --cflags --libs remotemedia-webrtc)
+count=0
+for source in examples/*.c; do
+    # shellcheck disable=SC2086
+    "${CC:-cc}" -std=c11 -Wall -Wextra -Werror -o "$tmp/$(basename "$source" .c)" "$source" $flags -Wl,-rpath,"$lib"
+    count=$((count + 1))
+done
+
+mkdir "$tmp/cmake"
+cat >"$tmp/cmake/CMakeLists.txt" <<END
+cmake_minimum_required(VERSION 3.20)
+project(user C)
+find_package(remotemedia-webrtc REQUIRED)
+add_executable(user $PWD/examples/00_join.c)
+target_link_libraries(user PRIVATE remotemedia-webrtc::remotemedia-webrtc)
+END
+cmake -S "$tmp/cmake" -B "$tmp/cmake/build" -DCMAKE_PREFIX_PATH="$tmp/usr" >>"$tmp/log"
+cmake --build "$tmp/cmake/build" >>"$tmp/log"
+
+if nm -D --defined-only "$lib/libremotemedia-webrtc.so" | awk '$2 == "T" || $2 == "D" { print $3 }' | grep -v '^rm_'; then
+    echo "the library exports names that do not begin with rm_"
+    exit 1
+fi
+
+"$tmp/usr/bin/rmrtc" signal --listen 127.0.0.1:0 >"$tmp/signal" &
+pids+=($!)
+for _ in $(seq 100); do grep -q listening "$tmp/signal" && break; sleep 0.05; done
+url=$(sed -n 's/^listening on //p' "$tmp/signal")
+stdbuf -oL "$tmp/00_join" "$url" >"$tmp/example" &
+pids+=($!)
+"$tmp/usr/bin/rmrtc" join "$url" --peer-id visitor --until-connected 1 --duration 10 >>"$tmp/log"
+for _ in $(seq 100); do grep -q "visitor is connected" "$tmp/example" && break; sleep 0.05; done
+grep -q "visitor is connected" "$tmp/example" || { echo "the example did not report the peer:"; cat "$tmp/example"; exit 1; }
+echo "check-install: $count example(s) by pkg-config, one by CMake, and the first one connects"
