@@ -59,6 +59,8 @@ typedef struct rm_webrtc_config {
     rm_turn_server turn_servers[RM_SERVERS_MAX]; /* default none */
     size_t turn_server_count;
     bool relay_only;            /* use TURN relays only, hiding our addresses; default false; needs a TURN server */
+    bool certificate_per_peer;  /* a new DTLS certificate for each connection, so that peers cannot tell by it that they
+                                   talk to  the same participant; default false: one for the transport */
     bool auto_connect;          /* connect to every peer already in the room; default true */
     uint32_t max_peers;         /* remote peers at once, 1..RM_PEERS_MAX; default 10 */
     bool enable_audio;          /* negotiate Opus; default true */

@@ -66,6 +66,7 @@ rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offere
     snprintf(p->id, sizeof p->id, "%s", peer_id);
     p->tell = true;
     p->deadline_us = ep->now_us + CONNECT_DEADLINE_US;
+    struct rmi_dtls_cert *own = ep->config.io.new_cert ? ep->config.io.new_cert(ep->config.io.ctx) : NULL;
     struct rmi_pc_config pcc = {
         .rng = ep->config.rng,
         .log = ep->config.log,
@@ -73,7 +74,7 @@ rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offere
         .sink = {send_from_peer, ep},
         .mux = ep->mux,
         .mux_owner = p,
-        .cert = ep->config.cert,
+        .cert = own ? own : ep->config.cert,
         .offerer = offerer,
         .polite = strcmp(ep->peer_id, peer_id) < 0, /* the lexicographically smaller id is polite */
         .relay_only = ep->config.relay_only,
@@ -85,7 +86,8 @@ rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offere
         .ice_timeout_us = ep->config.ice_timeout_us,
         .stream_id = ep->peer_id,
     };
-    rm_err err = rmi_pc_create(&pcc, ep->now_us, &p->pc);
+    rm_err err = ep->config.io.new_cert && !own ? RM_E_NO_MEMORY : rmi_pc_create(&pcc, ep->now_us, &p->pc);
+    rmi_dtls_cert_unref(&own);
     if (err) {
         free(p);
         return err;

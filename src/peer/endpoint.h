@@ -26,6 +26,9 @@ struct rmi_endpoint_io {
     void (*socket_send)(void *ctx, const char *text, size_t len);
     /* Resolve a host name of a remote candidate; answer once with rmi_endpoint_resolved. */
     void (*resolve)(void *ctx, const char *hostname, const char *peer_id, uint32_t resolve_id);
+    /* A certificate for a new connection, or NULL when that fails; the reference becomes the endpoint's. The pointer
+     * may be NULL: every connection uses the endpoint's certificate. */
+    struct rmi_dtls_cert *(*new_cert)(void *ctx);
     void *ctx;
 };
 

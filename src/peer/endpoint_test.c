@@ -25,7 +25,8 @@ struct bench {
     int64_t now_us;
     char *sent[SENT_MAX];
     size_t sent_count;
-    int opened, closed, resolved;
+    int opened, closed, resolved, certs_made;
+    bool certs_fail;
 };
 
 static void on_send(void *ctx, rmi_base_id base, const struct rmi_addr *to, uint8_t *data, size_t len) {
@@ -53,7 +54,15 @@ static void on_resolve(void *ctx, const char *hostname, const char *peer_id, uin
     ((struct bench *)ctx)->resolved++;
 }
 
-static void open_bench(struct bench *b, const char *peer_id, uint32_t max_peers) {
+static struct rmi_dtls_cert *make_cert(void *ctx) {
+    struct bench *b = ctx;
+    struct rmi_dtls_cert *cert = NULL;
+    b->certs_made++;
+    return b->certs_fail || rmi_dtls_cert_create(RMT_VIRTUAL_EPOCH_S + 1000, &cert) ? NULL : cert;
+}
+
+static void open_bench_with(struct bench *b, const char *peer_id, uint32_t max_peers,
+                            struct rmi_dtls_cert *(*new_cert)(void *ctx)) {
     memset(b, 0, sizeof *b);
     b->now_us = RMI_SEC(1000);
     rmt_virtual_time_set(b->now_us);
@@ -61,7 +70,13 @@ static void open_bench(struct bench *b, const char *peer_id, uint32_t max_peers)
     assert_int_equal(rmi_dtls_cert_create(RMT_VIRTUAL_EPOCH_S + 1000, &b->cert), RM_OK);
     struct rmi_endpoint_config c = {
         .rng = rmi_prng_rng(&b->prng),
-        .io = {{on_send, b}, on_open, on_close, on_text, on_resolve, b},
+        .io = {.sink = {on_send, b},
+               .socket_open = on_open,
+               .socket_close = on_close,
+               .socket_send = on_text,
+               .resolve = on_resolve,
+               .new_cert = new_cert,
+               .ctx = b},
         .cert = b->cert,
         .peer_id = peer_id,
         .max_peers = max_peers,
@@ -76,6 +91,10 @@ static void open_bench(struct bench *b, const char *peer_id, uint32_t max_peers)
     assert_int_equal(rmi_endpoint_add_host(b->ep, b->now_us, 1, &addr, 65535), RM_OK);
     rmi_endpoint_start(b->ep, b->now_us);
     assert_int_equal(b->opened, 1);
+}
+
+static void open_bench(struct bench *b, const char *peer_id, uint32_t max_peers) {
+    open_bench_with(b, peer_id, max_peers, NULL);
 }
 
 static void close_bench(struct bench *b) {
@@ -327,6 +346,32 @@ static void noise_is_survived(void **state) {
     close_bench(&b);
 }
 
+/* Each offer has a fingerprint of its own; where no certificate can be made, no connection is. */
+static void each_peer_may_have_its_certificate(void **state) {
+    (void)state;
+    struct bench b;
+    char *offers[2] = {NULL, NULL};
+    open_bench_with(&b, "me", 10, make_cert);
+    announce(&b, json_pack("[s]", "x"));
+    assert_int_equal(count_sent(&b, "peer.offer", &offers[0]), 1);
+    assert_int_equal(rmi_endpoint_connect_peer(b.ep, b.now_us, "y"), RM_OK);
+    assert_int_equal(count_sent(&b, "peer.offer", &offers[1]), 2);
+    assert_int_equal(b.certs_made, 2);
+    char *prints[2];
+    for (int i = 0; i < 2; i++) {
+        prints[i] = strstr(offers[i], "a=fingerprint:");
+        assert_non_null(prints[i]);
+        prints[i][strcspn(prints[i], "\r\n")] = '\0';
+    }
+    assert_string_not_equal(prints[0], prints[1]);
+    b.certs_fail = true;
+    assert_int_equal(rmi_endpoint_connect_peer(b.ep, b.now_us, "z"), RM_E_NO_MEMORY);
+    assert_null(rmi_endpoint_peer(b.ep, "z"));
+    free(offers[0]);
+    free(offers[1]);
+    close_bench(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newcomer_offers_to_everybody),
@@ -336,6 +381,7 @@ int main(void) {
         cmocka_unit_test(broken_offers_end_with_a_typed_error),
         cmocka_unit_test(a_peer_that_gives_up_tells_why),
         cmocka_unit_test(an_offer_that_is_never_answered_ends),
+        cmocka_unit_test(each_peer_may_have_its_certificate),
         cmocka_unit_test(noise_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

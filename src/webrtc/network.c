@@ -267,13 +267,21 @@ static void io_socket_send(void *ctx, const char *text, size_t len) {
 
 /* ---- life ---- */
 
-static rm_err create_endpoint(struct rm_webrtc *t) {
-    static const enum rmi_jsep_codec_id codecs[] = {
-        [RM_VIDEO_VP9] = RMI_JSEP_VP9, [RM_VIDEO_VP8] = RMI_JSEP_VP8, [RM_VIDEO_H264] = RMI_JSEP_H264};
+static struct rmi_dtls_cert *io_new_cert(void *ctx) {
+    struct rm_webrtc *t = ctx;
     struct rmi_dtls_cert *cert = NULL;
     rm_err err = rmi_dtls_cert_create((int64_t)time(NULL), &cert);
     if (err)
-        return err;
+        rmi_log(t->log, RMI_LOG_DTLS, RM_LOG_ERROR, "no certificate: %s", rm_strerror(err));
+    return cert;
+}
+
+static rm_err create_endpoint(struct rm_webrtc *t) {
+    static const enum rmi_jsep_codec_id codecs[] = {
+        [RM_VIDEO_VP9] = RMI_JSEP_VP9, [RM_VIDEO_VP8] = RMI_JSEP_VP8, [RM_VIDEO_H264] = RMI_JSEP_H264};
+    struct rmi_dtls_cert *cert = io_new_cert(t);
+    if (!cert)
+        return RM_E_INTERNAL;
     struct rmi_endpoint_config ec = {
         .rng = rmi_system_rng(),
         .log = t->log,
@@ -282,6 +290,7 @@ static rm_err create_endpoint(struct rm_webrtc *t) {
                .socket_close = io_socket_close,
                .socket_send = io_socket_send,
                .resolve = io_resolve,
+               .new_cert = t->config.certificate_per_peer ? io_new_cert : NULL,
                .ctx = t},
         .cert = cert,
         .peer_id = t->peer_id,
@@ -297,7 +306,7 @@ static rm_err create_endpoint(struct rm_webrtc *t) {
         .liveness_us = RMI_MS(t->config.liveness_ms),
         .ice_timeout_us = RMI_MS(t->config.ice_timeout_ms),
     };
-    err = rmi_endpoint_create(&ec, rmi_now_us(), &t->ep);
+    rm_err err = rmi_endpoint_create(&ec, rmi_now_us(), &t->ep);
     rmi_dtls_cert_unref(&cert);
     return err;
 }
