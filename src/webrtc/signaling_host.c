@@ -125,6 +125,8 @@ rm_err rmi_signaling_host_create(struct rmi_loop *loop, const struct rmi_signali
     rmi_sig_server_config_init(&sc);
     if (config->max_peers)
         sc.max_peers = config->max_peers;
+    if (config->messages_per_second)
+        sc.rate_per_second = sc.rate_burst = config->messages_per_second;
     sc.max_connections = CONNECTIONS_MAX;
     sc.unix_offset_us = RMI_SEC(time(NULL)) - rmi_now_us();
     sc.token = config->token;

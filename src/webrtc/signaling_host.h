@@ -16,8 +16,9 @@ struct rmi_signaling_host_config {
     uint16_t port;         /* 0 = any free one */
     const char *cert_file; /* PEM, for wss; NULL with key_file NULL = ws */
     const char *key_file;
-    const char *token; /* NULL = none asked for */
-    size_t max_peers;  /* in a room; 0 = 10 */
+    const char *token;            /* NULL = none asked for */
+    size_t max_peers;             /* in a room; 0 = 10 */
+    uint32_t messages_per_second; /* of one connection before it is closed for flooding; 0 = the default of the core */
     struct rmi_log *log;
 };
 
