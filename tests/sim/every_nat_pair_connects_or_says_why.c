@@ -53,9 +53,12 @@ static bool decided(void *ctx) {
            (rmt_peer_entered(p[0], RMI_PC_FAILED) && rmt_peer_entered(p[1], RMI_PC_FAILED));
 }
 
-/* Where a TURN server is configured and cannot be reached, that is the reason. */
-static bool is_reason(rm_err err, bool turn) {
-    return turn ? err == RM_E_TURN_TIMEOUT : err == RM_E_ICE_NO_RELAY;
+/* Without relays that is the reason. A side whose own relay is out of reach names it; one whose relay works has its own
+ * view or hears the other's. */
+static bool is_reason(rm_err err, enum kind own, bool turn) {
+    if (!turn)
+        return err == RM_E_ICE_NO_RELAY;
+    return err == RM_E_TURN_TIMEOUT || (own != BLOCKED && err == RM_E_ICE_FAILED);
 }
 
 static void check_cell(struct rmt_vnet *v, struct rmt_peer **p, enum kind a, enum kind b, bool turn, int64_t began) {
@@ -76,7 +79,7 @@ static void check_cell(struct rmt_vnet *v, struct rmt_peer **p, enum kind a, enu
     /* Both report within 10 s of the beginning, with the reason. */
     RMT_CHECK(v, rmt_vnet_now(v) - began <= RMI_SEC(10));
     rm_err ea = rmt_peer_error(p[0], "bob"), eb = rmt_peer_error(p[1], "alice");
-    if (!is_reason(ea, turn) || !is_reason(eb, turn))
+    if (!is_reason(ea, a, turn) || !is_reason(eb, b, turn))
         rmt_vnet_fail(v, "%s to %s: errors %s and %s", kind_names[a], kind_names[b], rm_err_name(ea), rm_err_name(eb));
 }
 
