@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#define DEFAULT_COLUMNS 80
 
 void view_init(struct view *v, rm_webrtc *t, bool json) {
     memset(v, 0, sizeof *v);
@@ -32,11 +35,18 @@ static void step(char *out, size_t size, const char *name, double ms) {
     if (ms < 0)
         snprintf(out + n, size - n, "  %s -", name);
     else
-        snprintf(out + n, size - n, "  %s %.1f ms", name, ms);
+        snprintf(out + n, size - n, "  %s %.1f", name, ms);
+}
+
+/* "RM_E_X: what happened and the remedy (the detail)". */
+static void error_text(rm_err err, const char *detail, char *out, size_t size) {
+    bool says_more = detail[0] && strcmp(detail, rm_strerror(err)) != 0;
+    snprintf(out, size, "%s: %s%s%s%s", rm_err_name(err), rm_strerror(err), says_more ? " (" : "",
+             says_more ? detail : "", says_more ? ")" : "");
 }
 
 static void peer_line(const rm_peer_info *p, char *out, size_t size) {
-    snprintf(out, size, "%-20s %-12s", p->peer_id, rm_peer_state_name(p->state));
+    snprintf(out, size, "%-12s %-12s", p->peer_id, rm_peer_state_name(p->state));
     step(out, size, "signaling", p->negotiated_ms);
     step(out, size, "gathering", p->gathered_ms);
     step(out, size, "checking", p->checking_ms);
@@ -45,34 +55,47 @@ static void peer_line(const rm_peer_info *p, char *out, size_t size) {
     step(out, size, "connected", p->connected_ms);
     size_t n = strlen(out);
     if (p->local_type[0] && n < size)
-        snprintf(out + n, size - n, "  %s-%s  rtt %.2f ms", p->local_type, p->remote_type, p->rtt_ms);
-    else if (p->err && n < size)
-        snprintf(out + n, size - n, "  %s: %s", rm_err_name(p->err), p->detail);
+        snprintf(out + n, size - n, " ms  %s-%s  rtt %.2f ms", p->local_type, p->remote_type, p->rtt_ms);
+    else if (p->err && n + 2 < size) {
+        memcpy(out + n, "  ", 3);
+        error_text(p->err, p->detail, out + n + 2, size - n - 2);
+    }
+}
+
+/* A line that wraps would be two lines to rewrite. */
+static size_t terminal_columns(void) {
+    struct winsize w;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col : DEFAULT_COLUMNS;
+}
+
+static void draw_line(const char *line) {
+    printf("\033[2K%.*s\n", (int)(terminal_columns() - 1), line);
 }
 
 static void draw(struct view *v) {
-    char line[512];
+    char line[1024];
     if (v->lines)
         printf("\033[%zuA", v->lines);
-    printf("\033[2Ksignaling %s", rm_signaling_state_name(v->signaling));
+    int n = snprintf(line, sizeof line, "signaling %s  ", rm_signaling_state_name(v->signaling));
     if (v->last_err)
-        printf("  (%s: %s)", rm_err_name(v->last_err), v->last_detail);
-    printf("\n");
+        error_text(v->last_err, v->last_detail, line + n, sizeof line - (size_t)n);
+    draw_line(line);
     for (size_t i = 0; i < v->peer_count; i++) {
         peer_line(&v->peers[i], line, sizeof line);
-        printf("\033[2K%s\n", line);
+        draw_line(line);
     }
     v->lines = v->peer_count + 1;
     fflush(stdout);
 }
 
 static void print_change(const struct view *v, const rm_event *ev) {
-    char line[512];
+    char line[1024] = "";
+    if (ev->err)
+        error_text(ev->err, ev->detail, line, sizeof line);
     if (ev->type == RM_EV_SIGNALING)
-        printf("signaling %s%s%s\n", rm_signaling_state_name(ev->signaling), ev->err ? ": " : "",
-               ev->err ? ev->detail : "");
+        printf("signaling %s%s%s\n", rm_signaling_state_name(ev->signaling), ev->err ? "  " : "", line);
     else if (ev->type == RM_EV_ERROR)
-        printf("%s%s%s: %s\n", ev->peer_id, ev->peer_id[0] ? " " : "", rm_err_name(ev->err), ev->detail);
+        printf("%s%s%s\n", ev->peer_id, ev->peer_id[0] ? "  " : "", line);
     else if (ev->type == RM_EV_PEER_STATE)
         for (size_t i = 0; i < v->peer_count; i++)
             if (!strcmp(v->peers[i].peer_id, ev->peer_id)) {
@@ -184,9 +207,11 @@ void view_summary(struct view *v) {
     printf("%zu peer%s connected at the end; as %s\n", v->connected_now, v->connected_now == 1 ? "" : "s",
            rm_webrtc_local_peer_id(v->t));
     if (!v->ever_connected) {
-        if (v->last_err)
-            printf("no peer was connected: %s: %s\n", rm_err_name(v->last_err), v->last_detail);
-        else
+        char line[1024];
+        if (v->last_err) {
+            error_text(v->last_err, v->last_detail, line, sizeof line);
+            printf("no peer was connected: %s\n", line);
+        } else
             printf("no peer was connected: nobody else was in the room\n");
     }
 }
