@@ -99,7 +99,9 @@ static void print_change(const struct view *v, const rm_event *ev) {
     else if (ev->type == RM_EV_PEER_STATE)
         for (size_t i = 0; i < v->peer_count; i++)
             if (!strcmp(v->peers[i].peer_id, ev->peer_id)) {
-                peer_line(&v->peers[i], line, sizeof line);
+                rm_peer_info then = v->peers[i];
+                then.state = ev->peer_state; /* the picture may be newer than the event */
+                peer_line(&then, line, sizeof line);
                 printf("%s\n", line);
                 break;
             }
