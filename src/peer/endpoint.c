@@ -14,6 +14,9 @@
 /* Servers are given up before that: their silence is often the reason. */
 #define SERVER_TIMEOUT_US RMI_SEC(8)
 
+/* A room holds tens of peers, not thousands: a returning server is found again within seconds, without a stampede. */
+#define SIGNALING_BACKOFF_MAX_US RMI_SEC(5)
+
 struct rmi_endpoint_event *rmi_ep_post(struct rmi_endpoint *ep, enum rmi_endpoint_event_type type,
                                        const char *peer_id) {
     struct rmi_ep_event_node *n = calloc(1, sizeof *n);
@@ -244,6 +247,7 @@ rm_err rmi_endpoint_create(const struct rmi_endpoint_config *config, int64_t now
                                    .timeout_us = SERVER_TIMEOUT_US};
     struct rmi_sig_client_config sc;
     rmi_sig_client_config_init(&sc);
+    sc.backoff_max_us = SIGNALING_BACKOFF_MAX_US;
     sc.peer_id = config->peer_id;
     sc.room = config->room;
     sc.token = config->token;
