@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RMI_RTP_NACK_H
+#define RMI_RTP_NACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The packets a receiver misses, and when to ask for them (RFC 4585 6.2.1). */
+#define RMI_NACK_MAX 256 /* missing at one time: more is an outage, which a key frame ends sooner */
+
+struct rmi_nack_entry {
+    uint16_t seq;
+    uint8_t tries;
+    int64_t due_us;
+};
+
+struct rmi_nack_config {
+    int64_t reorder_us; /* grace before the first request; 0 asks at once */
+    uint8_t tries;      /* requests for each packet, at least 1 */
+};
+
+struct rmi_nack {
+    struct rmi_nack_config config;
+    bool started;
+    uint16_t newest;
+    bool gave_up; /* since last asked: something stays missing */
+    size_t count;
+    uint64_t recovered;
+    uint64_t abandoned;
+    struct rmi_nack_entry missing[RMI_NACK_MAX]; /* oldest first */
+};
+
+void rmi_nack_init(struct rmi_nack *n, const struct rmi_nack_config *config);
+/* A packet arrived, first-hand or by retransmission. */
+void rmi_nack_input(struct rmi_nack *n, uint16_t seq, int64_t now_us);
+/* Numbers to ask for now, oldest first; each comes again after retry_us (a round trip) until its tries are used up. */
+size_t rmi_nack_due(struct rmi_nack *n, int64_t now_us, int64_t retry_us, uint16_t *out, size_t cap);
+int64_t rmi_nack_next_deadline(const struct rmi_nack *n);
+/* Everything before seq is of no more use: played out, or a key frame begins there. */
+void rmi_nack_forget_before(struct rmi_nack *n, uint16_t seq);
+/* Whether packets were given up since the last call: a video receiver then needs a key frame. */
+bool rmi_nack_take_gave_up(struct rmi_nack *n);
+
+#endif
