@@ -3,8 +3,7 @@ add_library(remotemedia_webrtc SHARED $<TARGET_OBJECTS:rm_objects>)
 set_target_properties(remotemedia_webrtc PROPERTIES OUTPUT_NAME remotemedia-webrtc VERSION ${PROJECT_VERSION} SOVERSION 0)
 target_include_directories(remotemedia_webrtc INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
                                                         $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-target_link_libraries(remotemedia_webrtc PRIVATE rm_flags PkgConfig::OPENSSL PkgConfig::JANSSON
-                                                 PkgConfig::UV PkgConfig::LWS Threads::Threads m)
+target_link_libraries(remotemedia_webrtc PRIVATE rm_flags ${RM_LIBRARIES})
 configure_file(${CMAKE_SOURCE_DIR}/cmake/remotemedia-webrtc.pc.in ${CMAKE_BINARY_DIR}/remotemedia-webrtc.pc @ONLY)
 set_target_properties(remotemedia_webrtc PROPERTIES EXPORT_NAME remotemedia-webrtc)
 install(TARGETS remotemedia_webrtc EXPORT remotemedia-webrtc-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -33,7 +33,12 @@ libuv1-dev|event loop
 libwebsockets-dev|WebSocket signaling
 libwebsockets-evlib-uv|runs the WebSocket library on the event loop
 libssl-dev|DTLS, SRTP, certificates, hashes
-libjansson-dev|JSON'
+libjansson-dev|JSON
+libopus-dev|Opus sound
+libvpx-dev|VP8 and VP9 video
+libopenh264-dev|H.264 video
+libyuv-dev|colour conversion and scaling
+libspeexdsp-dev|resampling'
 test_packages='libcmocka-dev|unit tests
 libsrtp2-dev|the SRTP tests compare with it
 g++|the public headers are checked as C++17
