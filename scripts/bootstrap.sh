@@ -30,9 +30,7 @@ cmake|build system
 ninja-build|build system
 pkg-config|finds the libraries
 libuv1-dev|event loop
-libwebsockets-dev|WebSocket signaling
-libwebsockets-evlib-uv|runs the WebSocket library on the event loop
-libssl-dev|DTLS, SRTP, certificates, hashes
+libssl-dev|DTLS, SRTP, TLS, certificates, hashes
 libjansson-dev|JSON
 libopus-dev|Opus sound
 libvpx-dev|VP8 and VP9 video

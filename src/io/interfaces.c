@@ -146,9 +146,8 @@ static void free_handle(uv_handle_t *handle) {
 static void shut(struct rmi_interfaces_watch *watch) {
     rmi_list_remove(&watch->child.node);
     rmi_timer_destroy(&watch->timer);
-    uv_poll_stop(&watch->poll);
+    uv_close((uv_handle_t *)&watch->poll, free_handle); /* before close(), see rmi_udp_close */
     close(watch->fd);
-    uv_close((uv_handle_t *)&watch->poll, free_handle);
 }
 
 static void on_abort(struct rmi_loop_child *child) {

@@ -106,10 +106,10 @@ static void on_wake(uv_async_t *handle) {
     struct rmi_loop *loop = handle->data;
     struct rmi_list run;
     rmi_list_init(&run);
-    uv_mutex_lock(&loop->lock);
+    pthread_mutex_lock(&loop->lock);
     for (struct rmi_list *node = rmi_list_pop_front(&loop->posts); node; node = rmi_list_pop_front(&loop->posts))
         rmi_list_push_back(&run, node);
-    uv_mutex_unlock(&loop->lock);
+    pthread_mutex_unlock(&loop->lock);
     for (struct rmi_list *node = rmi_list_pop_front(&run); node; node = rmi_list_pop_front(&run)) {
         struct post *p = RMI_CONTAINER_OF(node, struct post, node);
         p->fn(p->ctx);
@@ -142,16 +142,15 @@ rm_err rmi_loop_create(struct rmi_loop **out) {
         return RM_E_NO_MEMORY;
     rmi_list_init(&loop->timers);
     rmi_list_init(&loop->children);
-    rmi_list_init(&loop->ws_hosts);
     rmi_list_init(&loop->posts);
     loop->armed_us = RMI_NEVER;
     loop->timer_fd = loop->host_fd = -1;
-    if (uv_mutex_init(&loop->lock) != 0) {
+    if (pthread_mutex_init(&loop->lock, NULL) != 0) {
         free(loop);
         return RM_E_NO_MEMORY;
     }
     if (uv_loop_init(&loop->uv) != 0) {
-        uv_mutex_destroy(&loop->lock);
+        pthread_mutex_destroy(&loop->lock);
         free(loop);
         return RM_E_IO;
     }
@@ -170,11 +169,11 @@ static void close_handle(void *handle) {
 }
 
 static void drop_posts(struct rmi_loop *loop) {
-    uv_mutex_lock(&loop->lock);
+    pthread_mutex_lock(&loop->lock);
     loop->closed = true;
     for (struct rmi_list *node = rmi_list_pop_front(&loop->posts); node; node = rmi_list_pop_front(&loop->posts))
         free(RMI_CONTAINER_OF(node, struct post, node));
-    uv_mutex_unlock(&loop->lock);
+    pthread_mutex_unlock(&loop->lock);
 }
 
 void rmi_loop_destroy(struct rmi_loop **loop_ptr) {
@@ -189,8 +188,6 @@ void rmi_loop_destroy(struct rmi_loop **loop_ptr) {
         struct rmi_loop_child *child = RMI_CONTAINER_OF(node, struct rmi_loop_child, node);
         child->abort(child);
     }
-    if (loop->ws_hosts_close)
-        loop->ws_hosts_close(loop);
     close_handle(&loop->wake);
     close_handle(&loop->before);
     close_handle(&loop->timer_poll);
@@ -205,7 +202,7 @@ void rmi_loop_destroy(struct rmi_loop **loop_ptr) {
         close(loop->timer_fd);
     if (loop->host_fd >= 0)
         close(loop->host_fd);
-    uv_mutex_destroy(&loop->lock);
+    pthread_mutex_destroy(&loop->lock);
     free(loop);
 }
 
@@ -273,13 +270,13 @@ rm_err rmi_loop_post(struct rmi_loop *loop, rmi_loop_fn fn, void *ctx) {
         return RM_E_NO_MEMORY;
     p->fn = fn;
     p->ctx = ctx;
-    uv_mutex_lock(&loop->lock);
+    pthread_mutex_lock(&loop->lock);
     bool closed = loop->closed;
     if (!closed) {
         rmi_list_push_back(&loop->posts, &p->node);
         uv_async_send(&loop->wake); /* under the lock: destruction cannot close the handle in between */
     }
-    uv_mutex_unlock(&loop->lock);
+    pthread_mutex_unlock(&loop->lock);
     if (closed)
         free(p);
     return closed ? RM_E_CLOSED : RM_OK;

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "io/loop.h"
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <uv.h>
@@ -25,13 +26,11 @@ struct rmi_loop {
     uint64_t turn;          /* number of the current turn: a timer set in it fires in a later one */
     int64_t armed_us;       /* what timer_fd is set to */
     struct rmi_list children;
-    uv_mutex_t lock;
+    pthread_mutex_t lock;
     struct rmi_list posts; /* under lock */
     bool closed;           /* under lock */
     atomic_bool stop;
     bool in_turn;
-    struct rmi_list ws_hosts; /* libwebsockets on this loop (ws_host.c), from its first use */
-    void (*ws_hosts_close)(struct rmi_loop *loop);
 };
 
 /* Register an object and, when called from outside a turn, make the host's descriptor readable: watchers started by

@@ -61,7 +61,9 @@ static void release(struct rmi_resolve *r) {
 }
 
 static void on_abort(struct rmi_loop_child *child) {
-    release(RMI_CONTAINER_OF(child, struct rmi_resolve, child));
+    struct rmi_resolve *r = RMI_CONTAINER_OF(child, struct rmi_resolve, child);
+    *r->handle = NULL; /* its owner may be aborted later, and cancel */
+    release(r);
 }
 
 static void deliver(struct rmi_resolve *r, rm_err err) {

@@ -128,9 +128,9 @@ static void free_handle(uv_handle_t *handle) {
 static void shut(struct rmi_udp *udp) {
     udp->closed = true;
     rmi_list_remove(&udp->child.node);
-    uv_poll_stop(&udp->poll);
-    close(udp->fd); /* the port is free at once; the memory stays until libuv lets go of it */
+    /* libuv takes the descriptor out of epoll here: after close() the number may be another thread's already. */
     uv_close((uv_handle_t *)&udp->poll, free_handle);
+    close(udp->fd); /* the port is free at once; the memory stays until libuv lets go of it */
 }
 
 static void on_abort(struct rmi_loop_child *child) {

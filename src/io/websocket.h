@@ -9,9 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* WebSocket client and server with a small HTTP side, on libwebsockets. Text messages only: binary ones are counted and
- * dropped. Compression is never negotiated. libwebsockets logs through one process-wide setting, which is switched off
- * here; what matters is told through the callbacks and `log`. */
+/* WebSocket client and server (RFC 6455) with a small HTTP side. Text messages only: binary ones are counted and
+ * dropped. No extension and no subprotocol is negotiated. */
 struct rmi_loop;
 struct rmi_ws;
 struct rmi_ws_server;
@@ -48,8 +47,7 @@ struct rmi_ws_stats {
 };
 
 /* Start connecting. Callbacks come from later turns of the loop only, on_close for every failure after this returned
- * RM_OK. RM_E_CONFIG: malformed URL. RM_E_IO: ca_file unreadable. RM_E_NO_MEMORY, RM_E_INTERNAL (libwebsockets without
- * its libuv module). */
+ * RM_OK. RM_E_CONFIG: malformed URL. RM_E_IO: ca_file unreadable. RM_E_NO_MEMORY. */
 rm_err rmi_ws_connect(struct rmi_loop *loop, const struct rmi_ws_config *config, struct rmi_ws **out);
 /* Queue one text message (copied); before on_open too. RM_E_LIMIT: more than RMI_WS_MAX_QUEUED would wait. RM_E_CLOSED:
  * after on_close. RM_E_NO_MEMORY. */
@@ -92,7 +90,7 @@ struct rmi_ws_server_config {
     struct rmi_ws_server_callbacks cb;
 };
 
-/* RM_E_IO: cannot bind, or certificate unreadable. RM_E_CONFIG, RM_E_NO_MEMORY, RM_E_INTERNAL. */
+/* RM_E_IO: cannot bind, or certificate unreadable. RM_E_CONFIG, RM_E_NO_MEMORY. */
 rm_err rmi_ws_server_listen(struct rmi_loop *loop, const struct rmi_ws_server_config *config,
                             struct rmi_ws_server **out);
 uint16_t rmi_ws_server_port(const struct rmi_ws_server *server);

@@ -480,7 +480,7 @@ static void cycles_leave_nothing_behind(void **state) {
     int before = count_entries("/proc/self/fd");
     struct ws_pair p;
     ws_pair_open(&p);
-    run_cycles(&p, 10); /* contexts are kept for the next server: a few, as closing overlaps with opening */
+    run_cycles(&p, 10);
     int never = 0;
     assert_int_equal(rmi_loop_run_until(p.loop, &never, rmi_now_us() + RMI_MS(50)), RM_E_TIMEOUT);
     int fds = count_entries("/proc/self/fd");

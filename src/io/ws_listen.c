@@ -5,7 +5,7 @@
 #include "io/ws_server_private.h"
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,28 +15,34 @@
 #define RETRY_US RMI_MS(100) /* after running out of descriptors: accept would fail in a busy loop */
 #define INTERFACES_MAX 64
 
-static void accept_one(struct rmi_ws_server *srv, int fd) {
-    int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (srv->sockets >= srv->max_connections + EXTRA_SOCKETS)
-        close(fd);
-    else
-        (void)rmi_ws_adopt(srv, fd);
-}
+/* On the heap by itself: libuv needs the handle until its close callback, when the server may be gone already. */
+struct listener {
+    uv_poll_t poll;
+    struct rmi_ws_server *srv;
+    int fd;
+};
 
 static void on_readable(uv_poll_t *handle, int status, int events) {
-    struct rmi_ws_server *srv = handle->data;
+    struct listener *l = handle->data;
+    struct rmi_ws_server *srv = l->srv;
     (void)status;
     (void)events;
-    for (unsigned i = 0; i < ACCEPTS_A_TURN && srv->listener_open; i++) {
-        int fd = accept4(srv->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
+        struct sockaddr_storage sa = {0};
+        socklen_t len = sizeof sa;
+        int fd = accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0 && srv->sockets >= srv->max_connections + EXTRA_SOCKETS) {
+            close(fd);
+            continue;
+        }
         if (fd >= 0) {
-            accept_one(srv, fd);
+            struct rmi_addr remote = rmi_addr_from_sockaddr((const struct sockaddr *)&sa);
+            rmi_ws_conn_accept(srv, fd, &remote);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
             rmi_log(srv->log, RMI_LOG_SIGNALING, RM_LOG_WARN, "no descriptor or memory for a connection: waiting");
-            uv_poll_stop(&srv->listener);
+            uv_poll_stop(&l->poll);
             rmi_timer_set_at(srv->resume, rmi_now_us() + RETRY_US);
             return;
         }
@@ -48,8 +54,8 @@ static void on_readable(uv_poll_t *handle, int status, int events) {
 void rmi_ws_listen_resume(void *ctx, int64_t now_us) {
     struct rmi_ws_server *srv = ctx;
     (void)now_us;
-    if (srv->listener_open)
-        uv_poll_start(&srv->listener, UV_READABLE, on_readable);
+    if (srv->listener)
+        uv_poll_start(&srv->listener->poll, UV_READABLE, on_readable);
 }
 
 /* `host` is NULL, a numeric address or an interface's name (its best address). */
@@ -90,38 +96,52 @@ static int bind_socket(const struct rmi_addr *addr, bool dual) {
     return fd;
 }
 
+static void free_listener(uv_handle_t *handle) {
+    free(handle->data);
+}
+
+static rm_err watch(struct rmi_ws_server *srv, int fd) {
+    struct sockaddr_storage sa = {0};
+    socklen_t len = sizeof sa;
+    struct listener *l = calloc(1, sizeof *l);
+    if (!l)
+        return RM_E_NO_MEMORY;
+    if (getsockname(fd, (struct sockaddr *)&sa, &len) != 0 || uv_poll_init(&srv->loop->uv, &l->poll, fd) != 0) {
+        free(l);
+        return RM_E_IO;
+    }
+    l->poll.data = l;
+    l->srv = srv;
+    l->fd = fd;
+    srv->listener = l;
+    srv->port = rmi_addr_from_sockaddr((const struct sockaddr *)&sa).port;
+    uv_poll_start(&l->poll, UV_READABLE, on_readable);
+    return RM_OK;
+}
+
 rm_err rmi_ws_listen_open(struct rmi_ws_server *srv, const char *host, uint16_t port) {
     struct rmi_addr addr;
     rm_err err = choose_address(host, port, &addr);
     if (err != RM_OK)
         return err;
-    srv->fd = bind_socket(&addr, !host);
-    if (srv->fd < 0 && !host) { /* a kernel without IPv6 */
+    int fd = bind_socket(&addr, !host);
+    if (fd < 0 && !host) { /* a kernel without IPv6 */
         addr = (struct rmi_addr){.family = 4, .port = port};
-        srv->fd = bind_socket(&addr, false);
+        fd = bind_socket(&addr, false);
     }
-    if (srv->fd < 0)
+    if (fd < 0)
         return RM_E_IO;
-    struct sockaddr_storage sa = {0};
-    socklen_t len = sizeof sa;
-    if (getsockname(srv->fd, (struct sockaddr *)&sa, &len) != 0 ||
-        uv_poll_init(&srv->loop->uv, &srv->listener, srv->fd) != 0) {
-        close(srv->fd);
-        return RM_E_IO;
-    }
-    srv->port = rmi_addr_from_sockaddr((const struct sockaddr *)&sa).port;
-    srv->listener.data = srv;
-    srv->listener_open = true;
-    uv_poll_start(&srv->listener, UV_READABLE, on_readable);
-    return RM_OK;
+    err = watch(srv, fd);
+    if (err != RM_OK)
+        close(fd);
+    return err;
 }
 
 void rmi_ws_listen_close(struct rmi_ws_server *srv) {
-    if (!srv->listener_open)
+    struct listener *l = srv->listener;
+    if (!l)
         return;
-    srv->listener_open = false;
-    uv_poll_stop(&srv->listener);
-    close(srv->fd);
-    /* Its memory outlives the close callback: the object goes through at least one more turn (see on_kick). */
-    uv_close((uv_handle_t *)&srv->listener, NULL);
+    srv->listener = NULL;
+    uv_close((uv_handle_t *)&l->poll, free_listener); /* before close(), see rmi_stream_close */
+    close(l->fd);
 }

@@ -1,70 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/time.h"
 #include "io/ws_server_private.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADERS_MAX 2048
-#define CHUNK 16384
-#define STATUS_NOT_FOUND 404
-#define STATUS_METHOD 405
+#define HEADERS_MAX 512 /* the longest is below 300 bytes with a type of TYPE_MAX */
+#define TYPE_MAX 128
+#define REPLY_US RMI_SEC(30) /* for a whole page over a slow line */
 #define STATUS_MIN 200
 #define STATUS_MAX 599
 
-/* Page written by libwebsockets itself; the connection is not kept. */
-static int refuse(struct rmi_ws_conn *conn, unsigned status) {
-    (void)lws_return_http_status(conn->wsi, status, NULL);
-    return -1;
+static const char answer_101[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                                 "Sec-WebSocket-Accept: %s\r\n\r\n";
+
+/* One reply for each connection: browsers open another one. */
+static void reply(struct rmi_ws_conn *conn, int status, const char *type, const void *body, size_t body_len) {
+    char head[HEADERS_MAX];
+    int n = snprintf(head, sizeof head,
+                     "HTTP/1.1 %d %s\r\nContent-Type: %.*s\r\nContent-Length: %zu\r\nConnection: close\r\n"
+                     "X-Content-Type-Options: nosniff\r\n%s%s\r\n",
+                     status, rmi_http_reason(status), TYPE_MAX, type, body_len,
+                     status == RMI_HTTP_METHOD ? "Allow: GET\r\n" : "",
+                     status == RMI_HTTP_UPGRADE_REQUIRED ? "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n" : "");
+    conn->state = RMI_WS_CONN_ENDING;
+    rmi_ws_conn_kill_at(conn, rmi_now_us() + REPLY_US);
+    rmi_stream_write(conn->stream, head, (size_t)n);
+    rmi_stream_write(conn->stream, body, body_len);
+    rmi_stream_shutdown(conn->stream);
 }
 
-int rmi_ws_http_request(struct rmi_ws_server *srv, struct rmi_ws_conn *conn, const char *path) {
-    if (lws_hdr_total_length(conn->wsi, WSI_TOKEN_GET_URI) <= 0)
-        return refuse(conn, STATUS_METHOD);
-    struct rmi_ws_http_reply reply = {.status = STATUS_NOT_FOUND};
+static void refuse(struct rmi_ws_conn *conn, int status) {
+    char body[64];
+    int n = snprintf(body, sizeof body, "%d %s\n", status, rmi_http_reason(status));
+    reply(conn, status, "text/plain", body, (size_t)n);
+}
+
+static void serve_page(struct rmi_ws_conn *conn, const char *path) {
+    struct rmi_ws_server *srv = conn->srv;
+    struct rmi_ws_http_reply r = {.status = RMI_HTTP_NOT_FOUND};
     if (srv->cb.on_http && !srv->detached)
-        srv->cb.on_http(srv->cb.ctx, path, &reply);
-    if (reply.status < STATUS_MIN || reply.status > STATUS_MAX)
-        reply.status = STATUS_NOT_FOUND;
-    if (reply.status == STATUS_NOT_FOUND && reply.body_len == 0)
-        return refuse(conn, STATUS_NOT_FOUND);
-    free(conn->body);
-    conn->body = malloc(LWS_PRE + reply.body_len + 1);
-    if (!conn->body)
-        return -1;
-    if (reply.body_len > 0)
-        memcpy(conn->body + LWS_PRE, reply.body, reply.body_len);
-    conn->body_len = reply.body_len;
-    conn->body_at = 0;
-    uint8_t buffer[LWS_PRE + HEADERS_MAX];
-    uint8_t *start = buffer + LWS_PRE;
-    uint8_t *p = start;
-    uint8_t *end = buffer + sizeof buffer - 1;
-    const char *type = reply.content_type ? reply.content_type : "text/plain";
-    static const char nosniff[] = "nosniff";
-    if (lws_add_http_common_headers(conn->wsi, (unsigned)reply.status, type, reply.body_len, &p, end) ||
-        lws_add_http_header_by_name(conn->wsi, (const unsigned char *)"x-content-type-options:",
-                                    (const unsigned char *)nosniff, sizeof nosniff - 1, &p, end) ||
-        lws_finalize_write_http_header(conn->wsi, start, &p, end))
-        return -1;
-    lws_callback_on_writable(conn->wsi);
-    return 0;
+        srv->cb.on_http(srv->cb.ctx, path, &r);
+    if (r.status < STATUS_MIN || r.status > STATUS_MAX)
+        r.status = RMI_HTTP_NOT_FOUND;
+    if (r.status == RMI_HTTP_NOT_FOUND && r.body_len == 0)
+        refuse(conn, RMI_HTTP_NOT_FOUND);
+    else
+        reply(conn, r.status, r.content_type ? r.content_type : "text/plain", r.body, r.body_len);
 }
 
-int rmi_ws_http_writeable(struct rmi_ws_conn *conn) {
-    if (!conn->body)
-        return 0;
-    size_t n = conn->body_len - conn->body_at;
-    if (n > CHUNK)
-        n = CHUNK;
-    bool last = conn->body_at + n == conn->body_len;
-    /* libwebsockets may use the LWS_PRE bytes in front: those of later chunks have been sent already. */
-    if (lws_write(conn->wsi, conn->body + LWS_PRE + conn->body_at, n, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < 0)
-        return -1;
-    conn->body_at += n;
-    if (!last) {
-        lws_callback_on_writable(conn->wsi);
-        return 0;
+static void upgrade(struct rmi_ws_conn *conn, const char *path, const char *accept) {
+    struct rmi_ws_server *srv = conn->srv;
+    char answer[sizeof answer_101 + RMI_WS_ACCEPT_TEXT];
+    if (srv->detached || srv->open >= srv->max_connections) {
+        rmi_log(srv->log, RMI_LOG_SIGNALING, RM_LOG_WARN, "connection refused: %zu are open", srv->open);
+        refuse(conn, RMI_HTTP_UNAVAILABLE);
+        return;
     }
-    free(conn->body);
-    conn->body = NULL;
-    return lws_http_transaction_completed(conn->wsi) ? -1 : 0;
+    int n = snprintf(answer, sizeof answer, answer_101, accept);
+    rmi_stream_write(conn->stream, answer, (size_t)n);
+    rmi_ws_conn_open(conn, path);
+}
+
+static void answer_request(struct rmi_ws_conn *conn) {
+    struct rmi_http_head head;
+    char accept[RMI_WS_ACCEPT_TEXT], path[RMI_WS_CONN_PATH_MAX];
+    if (rmi_http_parse_request(conn->reader, &head) != RM_OK) {
+        refuse(conn, RMI_HTTP_BAD_REQUEST);
+        return;
+    }
+    int status = rmi_ws_check_request(&head, accept);
+    const char *query = memchr(head.target.at, '?', head.target.len);
+    size_t n = query ? (size_t)(query - head.target.at) : head.target.len;
+    if (n >= sizeof path) { /* longer than any path of ours */
+        refuse(conn, RMI_HTTP_NOT_FOUND);
+        return;
+    }
+    memcpy(path, head.target.at, n);
+    path[n] = '\0';
+    if (status == RMI_HTTP_SWITCHING)
+        upgrade(conn, path, accept);
+    else if (status == RMI_HTTP_OK)
+        serve_page(conn, path);
+    else
+        refuse(conn, status);
+}
+
+void rmi_ws_http_input(struct rmi_ws_conn *conn, struct rmi_rd *r) {
+    rm_err err = rmi_http_read(conn->reader, r);
+    if (err == RM_E_AGAIN)
+        return;
+    if (err == RM_OK)
+        answer_request(conn);
+    else
+        refuse(conn, RMI_HTTP_BAD_REQUEST);
+    free(conn->reader);
+    conn->reader = NULL;
 }

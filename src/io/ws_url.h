@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RMI_WS_HOST_MAX 120 /* libwebsockets checks certificates against at most 127 characters */
+#define RMI_WS_HOST_MAX 254 /* a DNS name of full length (RFC 1035 2.3.4) and a NUL */
 #define RMI_WS_PATH_MAX 1024
 
 /* A ws:// or wss:// URL (RFC 6455 section 3), taken apart. */

@@ -54,10 +54,10 @@ static void on_event(const rm_event *ev, void *user) {
     }
     bool match = ev->type == s->at && (ev->type != RM_EV_PEER_STATE || (int)ev->peer_state == s->state) &&
                  (ev->type != RM_EV_SIGNALING || (int)ev->signaling == s->state);
-    if (match)
-        act(s, ev);
     if (s->deed == SHUTDOWN && ev->type == RM_EV_STOPPED)
         sem_post(&s->done);
+    else if (match)
+        act(s, ev); /* behind this the subject may be gone: whoever waits for it goes on */
 }
 
 static void wait_done(sem_t *sem) {
@@ -71,7 +71,11 @@ static void one(const struct rmi_signaling_thread *server, enum deed deed, rm_ev
     struct subject s = {.deed = deed, .at = at, .state = state};
     sem_init(&s.done, 0, 0);
     rm_webrtc_config c;
-    rmt_config(&c, server, "subject");
+    /* A name of its own for each: destroying inside a callback ends later, on the transport's thread, and until then
+     * the server knows the former one. */
+    char name[32];
+    snprintf(name, sizeof name, "subject-%d-%d-%d", (int)deed, (int)at, state);
+    rmt_config(&c, server, name);
     c.on_event = on_event;
     c.user = &s;
     RMT_REQUIRE(rm_webrtc_create(&c, &s.t) == RM_OK);
