@@ -128,7 +128,8 @@ static void remember(struct rmi_endpoint *ep, const struct rmi_ep_peer *p) {
 
 static void remove_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
     if (p->tell && !p->left)
-        rmi_sig_client_disconnect_peer(ep->sig, ep->now_us, p->id, rm_err_name(rmi_pc_error(p->pc)));
+        rmi_sig_client_disconnect_peer(ep->sig, ep->now_us, p->id,
+                                       rmi_pc_error(p->pc) ? rm_err_name(rmi_pc_error(p->pc)) : "closed");
     remember(ep, p);
     rmi_list_remove(&p->node);
     ep->peer_count--;

@@ -96,8 +96,11 @@ static void on_reply(struct rmi_sig_client *c, int64_t now_us, const struct rmi_
     char text[MAX_TEXT + 1];
     printable(text, rpc->message);
     const rm_err err = rmi_rpc_err_of_code(rpc->code);
-    rmi_log(c->config.log, RMI_LOG_SIGNALING, RM_LOG_WARN, "peer=%s request to %s refused: %s (%lld %s)", c->id,
-            p ? p->to : "?", rm_err_name(err), (long long)rpc->code, text);
+    /* Saying goodbye to a peer that is gone already is no fault. */
+    const bool harmless = p && p->kind == RMI_SIG_REQ_DISCONNECT && err == RM_E_PEER_NOT_FOUND;
+    rmi_log(c->config.log, RMI_LOG_SIGNALING, harmless ? RM_LOG_DEBUG : RM_LOG_WARN,
+            "peer=%s request to %s refused: %s (%lld %s)", c->id, p ? p->to : "?", rm_err_name(err),
+            (long long)rpc->code, text);
     rmi_sig_emit_failed(c, p ? p->kind : RMI_SIG_REQ_NONE, p ? p->to : "", err, rpc->code, text);
     if (p)
         rmi_sig_pending_drop(c, p);
