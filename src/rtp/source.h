@@ -10,9 +10,10 @@ struct rmi_rtp_source {
     uint32_t clock_hz;
     bool started;
     uint8_t probation; /* packets in order still asked for before the source counts */
+    uint8_t probation_length;
     uint16_t max_seq;
-    uint32_t cycles; /* wraps of the number, shifted left by 16 */
-    uint32_t base_seq;
+    uint64_t cycles; /* wraps of the number, shifted left by 16 */
+    uint64_t base_seq;
     uint32_t bad_seq; /* last number of a jump + 1; above 2^16: none */
     uint64_t received;
     uint64_t expected_prior;

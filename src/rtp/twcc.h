@@ -12,6 +12,8 @@
 #define RMI_TWCC_SPAN_MAX 0x7fff    /* packets of one feedback: more than half the number space is ambiguous */
 #define RMI_TWCC_WINDOW 1024        /* arrivals kept until they are reported: a second at 1,000 packets a second */
 
+#define RMI_TWCC_BUILD_MIN 512 /* a window of losses and one arrival always fit: 20 + 2 x 1024 / 7 + 2 */
+
 /* ---- reading ---- */
 
 /* Yields the packets that arrived; those between base_seq and base_seq + count that it leaves out were not received.
@@ -56,7 +58,7 @@ void rmi_twcc_recorder_init(struct rmi_twcc_recorder *r);
 void rmi_twcc_record(struct rmi_twcc_recorder *r, uint16_t seq, int64_t now_us);
 bool rmi_twcc_pending(const struct rmi_twcc_recorder *r);
 /* One feedback packet over what is not yet reported; call again while it gives a length: it ends at a gap in time too
- * large for one, or when `cap` (at least 64) is used up. 0: nothing to report. */
+ * large for one, or when `cap` (at least RMI_TWCC_BUILD_MIN) is used up. 0: nothing to report. */
 size_t rmi_twcc_build(struct rmi_twcc_recorder *r, uint32_t sender_ssrc, uint32_t media_ssrc, uint8_t *out, size_t cap);
 
 #endif

@@ -61,16 +61,17 @@ bool rmi_vp9_gof_at(const struct rmi_vp9_structure *s, size_t i, struct rmi_vp9_
 /* The length, or 0: out of range or over cap. structure.gof is written as it is. */
 size_t rmi_vp9_write(const struct rmi_vp9_desc *d, uint8_t *out, size_t cap);
 
-/* One spatial layer; temporal layers optional. */
+/* One spatial layer. Non-flexible mode is written the way Chromium demands it: always with TL0PICIDX and, on key
+ * frames, a picture group, which is that of one temporal layer. Temporal layers take flexible mode. */
 struct rmi_vp9_send {
     bool flexible;
     uint16_t picture_id; /* 15 bits */
-    uint8_t refs;        /* flexible mode, not on key frames */
+    uint8_t tl0_index;   /* non-flexible mode: counts the frames */
+    uint8_t refs;        /* flexible mode: 1..3, but not read for key frames */
     uint8_t p_diff[RMI_VP9_REFS_MAX];
-    bool has_temporal;
+    bool has_temporal; /* flexible mode */
     uint8_t temporal;
     bool switch_up;
-    uint8_t tl0_index;
     uint16_t width, height; /* said in the structure of key frames; 0: no structure */
 };
 

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rtp/nack.h"
+#include "base/time.h"
+#include "rtp/packet.h"
+#include <string.h>
+
+void rmi_nack_init(struct rmi_nack *n, const struct rmi_nack_config *config) {
+    memset(n, 0, sizeof *n);
+    n->config = *config;
+    if (n->config.tries == 0)
+        n->config.tries = 1;
+}
+
+static void abandon_oldest(struct rmi_nack *n, size_t count) {
+    if (count == 0)
+        return;
+    n->count -= count;
+    memmove(n->missing, n->missing + count, n->count * sizeof n->missing[0]);
+    n->abandoned += count;
+    n->gave_up = true;
+}
+
+static void remove_if_missing(struct rmi_nack *n, uint16_t seq) {
+    for (size_t i = 0; i < n->count; i++) {
+        if (n->missing[i].seq != seq)
+            continue;
+        n->count--;
+        memmove(&n->missing[i], &n->missing[i + 1], (n->count - i) * sizeof n->missing[0]);
+        n->recovered++;
+        return;
+    }
+}
+
+void rmi_nack_input(struct rmi_nack *n, uint16_t seq, int64_t now_us) {
+    if (!n->started) {
+        n->started = true;
+        n->newest = seq;
+        return;
+    }
+    int32_t ahead = rmi_seq_diff(seq, n->newest);
+    if (ahead <= 0) {
+        remove_if_missing(n, seq);
+        return;
+    }
+    size_t gap = (size_t)ahead - 1;
+    if (gap > RMI_NACK_MAX) { /* an outage or a new start: asking for all of it would prolong it */
+        abandon_oldest(n, n->count);
+        n->abandoned += gap;
+        n->gave_up = true;
+        gap = 0;
+    }
+    if (n->count + gap > RMI_NACK_MAX)
+        abandon_oldest(n, n->count + gap - RMI_NACK_MAX);
+    for (size_t i = 0; i < gap; i++)
+        n->missing[n->count++] =
+            (struct rmi_nack_entry){.seq = (uint16_t)(n->newest + 1 + i), .due_us = now_us + n->config.reorder_us};
+    n->newest = seq;
+}
+
+size_t rmi_nack_due(struct rmi_nack *n, int64_t now_us, int64_t retry_us, uint16_t *out, size_t cap) {
+    size_t asked = 0, kept = 0;
+    for (size_t i = 0; i < n->count; i++) {
+        struct rmi_nack_entry e = n->missing[i];
+        if (e.due_us <= now_us && e.tries >= n->config.tries) {
+            n->abandoned++;
+            n->gave_up = true;
+            continue;
+        }
+        if (e.due_us <= now_us && asked < cap) {
+            out[asked++] = e.seq;
+            e.tries++;
+            e.due_us = now_us + retry_us;
+        }
+        n->missing[kept++] = e;
+    }
+    n->count = kept;
+    return asked;
+}
+
+int64_t rmi_nack_next_deadline(const struct rmi_nack *n) {
+    int64_t at = RMI_NEVER;
+    for (size_t i = 0; i < n->count; i++)
+        at = rmi_min64(at, n->missing[i].due_us);
+    return at;
+}
+
+void rmi_nack_forget_before(struct rmi_nack *n, uint16_t seq) {
+    size_t old = 0;
+    while (old < n->count && rmi_seq_diff(n->missing[old].seq, seq) < 0)
+        old++;
+    n->count -= old;
+    memmove(n->missing, n->missing + old, n->count * sizeof n->missing[0]);
+}
+
+bool rmi_nack_take_gave_up(struct rmi_nack *n) {
+    bool gave_up = n->gave_up;
+    n->gave_up = false;
+    return gave_up;
+}
