@@ -13,6 +13,19 @@ struct h264_encoder {
     size_t out_cap;
 };
 
+#define MACROBLOCK 16
+#define LEVEL_3_1_MACROBLOCKS 3600 /* H.264 table A-1: 1280 x 720 */
+#define LEVEL_4_1_MACROBLOCKS 8192 /* 1920 x 1088 */
+
+/* By the size alone. Left to itself the library takes the lowest level that allows the rate as well, and raising the
+ * rate would cost a new SPS and a key frame. 3.1 is what WebRTC's 42e01f promises. */
+static ELevelIdc level_for(int width, int height) {
+    int macroblocks = ((width + MACROBLOCK - 1) / MACROBLOCK) * ((height + MACROBLOCK - 1) / MACROBLOCK);
+    if (macroblocks <= LEVEL_3_1_MACROBLOCKS)
+        return LEVEL_3_1;
+    return macroblocks <= LEVEL_4_1_MACROBLOCKS ? LEVEL_4_1 : LEVEL_5_2;
+}
+
 /* Measured settings: LOW complexity without background detection, adaptive quantisation and scene changes has the best
  * picture for its time; without frame skipping every picture comes out. Constrained baseline, parameter sets in band.
  */
@@ -43,6 +56,7 @@ static void fill_params(const struct h264_encoder *h, SEncParamExt *p) {
     layer->fFrameRate = p->fMaxFrameRate;
     layer->iSpatialBitrate = layer->iMaxSpatialBitrate = p->iTargetBitrate;
     layer->uiProfileIdc = PRO_BASELINE;
+    layer->uiLevelIdc = level_for(p->iPicWidth, p->iPicHeight);
     layer->sSliceArgument.uiSliceMode = SM_SINGLE_SLICE;
 }
 
@@ -120,12 +134,13 @@ static rm_err h264_encode(struct rmi_video_encoder *e, const struct rmi_codec_pi
 
 static rm_err h264_configure(struct rmi_video_encoder *e) {
     struct h264_encoder *h = (struct h264_encoder *)(void *)e;
-    SBitrateInfo target = {.iLayer = SPATIAL_LAYER_ALL, .iBitrate = (int)e->config.bitrate_bps};
-    SBitrateInfo now = {.iLayer = SPATIAL_LAYER_ALL};
+    SBitrateInfo target = {.iLayer = SPATIAL_LAYER_0, .iBitrate = (int)e->config.bitrate_bps};
+    SBitrateInfo now = {.iLayer = SPATIAL_LAYER_0};
     float fps = (float)e->config.fps;
     if ((*h->lib)->GetOption(h->lib, ENCODER_OPTION_BITRATE, &now))
         return RM_E_INTERNAL;
-    /* The library refuses a target above the maximum, so the order depends on the direction. */
+    /* The library refuses a target above the maximum, so the order depends on the direction; "all layers" would not
+     * move the maximum of the one layer there is. */
     bool up = target.iBitrate > now.iBitrate;
     ENCODER_OPTION first = up ? ENCODER_OPTION_MAX_BITRATE : ENCODER_OPTION_BITRATE;
     ENCODER_OPTION second = up ? ENCODER_OPTION_BITRATE : ENCODER_OPTION_MAX_BITRATE;
