@@ -3,6 +3,7 @@
 
 #include "base/list.h"
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 struct buf_impl {
@@ -11,6 +12,7 @@ struct buf_impl {
     struct rmi_pool *pool;   /* NULL: this structure came from the heap */
     rmi_buf_free_fn free_fn; /* of wrapped memory */
     void *free_ctx;
+    bool placed; /* this structure is the caller's: not ours to free, nor to look at once free_fn was called */
     _Alignas(max_align_t) uint8_t inline_data[];
 };
 
@@ -24,6 +26,7 @@ static struct rmi_buf *init(struct buf_impl *impl, struct rmi_pool *pool, uint8_
     impl->pool = pool;
     impl->free_fn = NULL;
     impl->free_ctx = NULL;
+    impl->placed = false;
     return &impl->buf;
 }
 
@@ -55,6 +58,20 @@ struct rmi_buf *rmi_buf_wrap(void *data, size_t n, rmi_buf_free_fn free_fn, void
     return buf;
 }
 
+struct rmi_buf *rmi_buf_place(void *header, void *data, size_t n, rmi_buf_free_fn release, void *ctx) {
+    struct buf_impl *impl = header;
+    struct rmi_buf *buf = init(impl, NULL, data, n);
+    buf->len = n;
+    impl->free_fn = release;
+    impl->free_ctx = ctx;
+    impl->placed = true;
+    return buf;
+}
+
+size_t rmi_buf_header_bytes(void) {
+    return sizeof(struct buf_impl);
+}
+
 struct rmi_buf *rmi_buf_ref(struct rmi_buf *buf) {
     atomic_fetch_add_explicit(&impl_of(buf)->refs, 1, memory_order_relaxed);
     return buf;
@@ -68,8 +85,11 @@ void rmi_buf_unref(struct rmi_buf **buf) {
     /* Release: our reads end before the count falls. Acquire: the last holder frees after everybody's reads. */
     if (atomic_fetch_sub_explicit(&impl->refs, 1, memory_order_acq_rel) != 1)
         return;
+    const bool placed = impl->placed;
     if (impl->free_fn)
         impl->free_fn(impl->buf.data, impl->buf.cap, impl->free_ctx);
+    if (placed)
+        return;
     if (impl->pool)
         rmi_pool_put(impl->pool, impl);
     else

@@ -24,6 +24,10 @@ struct rmi_buf *rmi_buf_alloc(size_t cap, struct rmi_pool *pool);
 rm_err rmi_buf_pool_create(size_t cap, size_t buffers, struct rmi_pool **out);
 /* Memory of somebody else, not copied; len = cap = n. `free_fn` may be NULL. On NULL the memory stays the caller's. */
 struct rmi_buf *rmi_buf_wrap(void *data, size_t n, rmi_buf_free_fn free_fn, void *ctx);
+/* The same with its header in memory of the caller too, so that nothing is allocated: rmi_buf_header_bytes() bytes,
+ * aligned for any type. `release` (not NULL) gets all of it back with the last reference. */
+struct rmi_buf *rmi_buf_place(void *header, void *data, size_t n, rmi_buf_free_fn release, void *ctx);
+size_t rmi_buf_header_bytes(void);
 /* Returns buf. */
 struct rmi_buf *rmi_buf_ref(struct rmi_buf *buf);
 /* Drops one reference and nulls the pointer; the last one frees. NULL and a null pointer are harmless. */

@@ -102,6 +102,26 @@ static void *share(void *arg) {
     return NULL;
 }
 
+static void placed_in_memory_of_the_caller(void **state) {
+    (void)state;
+    struct freed f = {0};
+    char memory[4] = "abc";
+    void *header = malloc(rmi_buf_header_bytes());
+    assert_non_null(header);
+    for (int round = 1; round <= 2; round++) { /* the header can be used again */
+        struct rmi_buf *buf = rmi_buf_place(header, memory, sizeof memory, on_free, &f);
+        assert_int_equal(buf->len, sizeof memory);
+        struct rmi_buf *second = rmi_buf_ref(buf);
+        rmi_buf_unref(&buf);
+        assert_true(rmi_buf_is_single(second));
+        assert_string_equal((const char *)second->data, "abc");
+        assert_int_equal(f.calls, round - 1);
+        rmi_buf_unref(&second);
+        assert_int_equal(f.calls, round);
+    }
+    free(header);
+}
+
 static void last_reference_frees_once(void **state) {
     (void)state;
     struct freed f = {0};
@@ -121,6 +141,7 @@ int main(void) {
         cmocka_unit_test(from_the_heap),
         cmocka_unit_test(from_a_pool),
         cmocka_unit_test(wrapped_memory),
+        cmocka_unit_test(placed_in_memory_of_the_caller),
         cmocka_unit_test(last_reference_frees_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
