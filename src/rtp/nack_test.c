@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/rng.h"
+#include "base/time.h"
+#include "rtp/nack.h"
+#include "rtp/rtp_testkit.h"
+
+#define RTT RMI_MS(40)
+
+static struct rmi_nack *fresh(struct rmi_nack *n, int64_t reorder_us, uint8_t tries) {
+    struct rmi_nack_config config = {reorder_us, tries};
+    rmi_nack_init(n, &config);
+    return n;
+}
+
+static void a_gap_is_asked_for_at_once_and_again_after_a_round_trip(void **state) {
+    (void)state;
+    static struct rmi_nack n;
+    uint16_t out[8];
+    fresh(&n, 0, 3);
+    rmi_nack_input(&n, 65534, 0);
+    assert_true(rmi_nack_next_deadline(&n) == RMI_NEVER);
+    rmi_nack_input(&n, 1, 1000);
+    assert_int_equal(rmi_nack_next_deadline(&n), 1000);
+    assert_int_equal(rmi_nack_due(&n, 1000, RTT, out, 8), 2);
+    assert_true(out[0] == 65535 && out[1] == 0);
+    assert_int_equal(rmi_nack_due(&n, 1000, RTT, out, 8), 0);
+    assert_int_equal(rmi_nack_next_deadline(&n), 1000 + RTT);
+    rmi_nack_input(&n, 65535, 2000);
+    assert_int_equal(n.recovered, 1);
+    assert_int_equal(rmi_nack_due(&n, 1000 + RTT, RTT, out, 8), 1);
+    assert_int_equal(out[0], 0);
+    assert_int_equal(rmi_nack_due(&n, 1000 + 2 * RTT, RTT, out, 8), 1);
+    assert_false(rmi_nack_take_gave_up(&n));
+    assert_int_equal(rmi_nack_due(&n, 1000 + 3 * RTT, RTT, out, 8), 0); /* three were enough */
+    assert_true(rmi_nack_take_gave_up(&n));
+    assert_false(rmi_nack_take_gave_up(&n));
+    assert_true(n.abandoned == 1 && n.count == 0);
+}
+
+static void reordered_packets_are_given_their_grace(void **state) {
+    (void)state;
+    static struct rmi_nack n;
+    uint16_t out[8];
+    fresh(&n, RMI_MS(10), 3);
+    rmi_nack_input(&n, 1, 0);
+    rmi_nack_input(&n, 3, 0);
+    assert_int_equal(rmi_nack_due(&n, RMI_MS(9), RTT, out, 8), 0);
+    rmi_nack_input(&n, 2, RMI_MS(9));
+    assert_int_equal(rmi_nack_due(&n, RMI_MS(20), RTT, out, 8), 0);
+}
+
+static void what_does_not_fit_now_comes_next_time(void **state) {
+    (void)state;
+    static struct rmi_nack n;
+    uint16_t out[8];
+    fresh(&n, 0, 1);
+    rmi_nack_input(&n, 0, 0);
+    rmi_nack_input(&n, 11, 0);
+    assert_int_equal(rmi_nack_due(&n, 0, RTT, out, 8), 8);
+    assert_int_equal(rmi_nack_due(&n, 0, RTT, out, 8), 2);
+    assert_true(out[0] == 9 && out[1] == 10);
+}
+
+static void an_outage_gives_up_instead_of_asking(void **state) {
+    (void)state;
+    static struct rmi_nack n;
+    uint16_t out[8];
+    fresh(&n, 0, 3);
+    rmi_nack_input(&n, 0, 0);
+    rmi_nack_input(&n, RMI_NACK_MAX + 1, 0);
+    assert_int_equal(n.count, RMI_NACK_MAX);
+    assert_false(rmi_nack_take_gave_up(&n));
+    rmi_nack_input(&n, RMI_NACK_MAX + 4, 0); /* two more: the oldest two give way */
+    assert_int_equal(n.count, RMI_NACK_MAX);
+    assert_int_equal(n.missing[0].seq, 3);
+    assert_true(rmi_nack_take_gave_up(&n));
+    rmi_nack_input(&n, 20000, 0);
+    assert_int_equal(n.count, 0);
+    assert_true(rmi_nack_take_gave_up(&n));
+    assert_int_equal(rmi_nack_due(&n, 0, RTT, out, 8), 0);
+}
+
+static void the_past_can_be_forgotten(void **state) {
+    (void)state;
+    static struct rmi_nack n;
+    uint16_t out[8];
+    fresh(&n, 0, 3);
+    rmi_nack_input(&n, 65530, 0);
+    rmi_nack_input(&n, 5, 0);
+    rmi_nack_forget_before(&n, 2);
+    assert_int_equal(rmi_nack_due(&n, 0, RTT, out, 8), 3);
+    assert_int_equal(out[0], 2);
+    assert_false(rmi_nack_take_gave_up(&n)); /* nobody wants them */
+}
+
+/* Numbers of any order: the list stays bounded, ordered and without doubles. */
+static void hostile_numbers_keep_the_list_in_shape(void **state) {
+    (void)state;
+    static struct rmi_nack n;
+    struct rmi_prng prng;
+    rmi_prng_seed(&prng, 5);
+    struct rmi_rng rng = rmi_prng_rng(&prng);
+    fresh(&n, 0, 2);
+    uint16_t seq = 0, out[16];
+    for (int64_t i = 0; i < 200000; i++) {
+        uint64_t kind = rmi_rng_range(&rng, 0, 99);
+        seq = kind == 0 ? (uint16_t)rmi_rng_u32(&rng) : (uint16_t)(seq + rmi_rng_range(&rng, 0, 40) - 10);
+        rmi_nack_input(&n, seq, i);
+        assert_true(n.count <= RMI_NACK_MAX);
+        for (size_t k = 1; k < n.count; k++)
+            assert_true((uint16_t)(n.missing[k].seq - n.missing[k - 1].seq) < 0x8000 &&
+                        n.missing[k].seq != n.missing[k - 1].seq);
+        rmi_nack_due(&n, i, 100, out, 16);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_gap_is_asked_for_at_once_and_again_after_a_round_trip),
+        cmocka_unit_test(reordered_packets_are_given_their_grace),
+        cmocka_unit_test(what_does_not_fit_now_comes_next_time),
+        cmocka_unit_test(an_outage_gives_up_instead_of_asking),
+        cmocka_unit_test(the_past_can_be_forgotten),
+        cmocka_unit_test(hostile_numbers_keep_the_list_in_shape),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
