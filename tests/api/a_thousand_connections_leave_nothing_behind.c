@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WARM_UP 50
 #define CYCLES 1000
+#define SETTLED_MS 200
 /* Bytes in use waver a little with the state of tables at the moment of reading; one leaked block a cycle, 24 bytes at
  * the least, would show as 24,000. */
 #define SLACK_BYTES (8 * 1024)
@@ -35,12 +37,26 @@ static void cycle(const struct rmi_signaling_thread *s, rm_webrtc *host, int i) 
     RMT_REQUIRE(rmt_wait(t, RM_EV_PEER_STATE, RM_PEER_CONNECTED, &ev, 5000));
     rm_webrtc_destroy(&t);
     RMT_REQUIRE(t == NULL);
-    do /* the host has freed its side, and the server its connection */
+    do /* the host has freed its side, and the server heard of the end */
         RMT_REQUIRE(rmt_wait(host, RM_EV_PEER_LEFT, 0, &ev, 5000));
     while (strcmp(ev.peer_id, id) != 0);
 }
 
+/* The server closes its last connection a moment after it told the host of the end: wait until no descriptor has gone
+ * for a while. */
+static void settle(void) {
+    long lowest = rmt_open_descriptors();
+    for (int quiet = 0; quiet < SETTLED_MS; quiet++) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        long now = rmt_open_descriptors();
+        if (now < lowest)
+            quiet = 0;
+        lowest = now < lowest ? now : lowest;
+    }
+}
+
 static struct resources measure(void) {
+    settle();
     struct resources r = {.descriptors = rmt_open_descriptors(), .threads = rmt_threads()};
 #if COUNTS_BYTES
     struct mallinfo2 m = mallinfo2();
