@@ -105,7 +105,10 @@ static void on_answer(struct rmi_endpoint *ep, const char *from, const char *sdp
     }
     char detail[256];
     rm_err err = rmi_pc_remote_description(p->pc, ep->now_us, RMI_SDP_ANSWER, sdp, strlen(sdp), detail);
-    if (err) {
+    if (err == RM_E_STATE) {
+        ep->stats.drop_signaling++; /* meant for an earlier offer, perhaps of an earlier holder of our id: ours still
+                                       waits */
+    } else if (err) {
         ep->stats.drop_signaling++;
         if (was_connected(p)) {
             rmi_pc_offer_lost(p->pc, ep->now_us);

@@ -61,12 +61,12 @@ static struct rmi_dtls_cert *make_cert(void *ctx) {
     return b->certs_fail || rmi_dtls_cert_create(RMT_VIRTUAL_EPOCH_S + 1000, &cert) ? NULL : cert;
 }
 
-static void open_bench_with(struct bench *b, const char *peer_id, uint32_t max_peers,
+static void open_bench_full(struct bench *b, const char *peer_id, uint32_t max_peers, uint64_t seed,
                             struct rmi_dtls_cert *(*new_cert)(void *ctx)) {
     memset(b, 0, sizeof *b);
     b->now_us = RMI_SEC(1000);
     rmt_virtual_time_set(b->now_us);
-    rmi_prng_seed(&b->prng, 3);
+    rmi_prng_seed(&b->prng, seed);
     assert_int_equal(rmi_dtls_cert_create(RMT_VIRTUAL_EPOCH_S + 1000, &b->cert), RM_OK);
     struct rmi_endpoint_config c = {
         .rng = rmi_prng_rng(&b->prng),
@@ -94,7 +94,11 @@ static void open_bench_with(struct bench *b, const char *peer_id, uint32_t max_p
 }
 
 static void open_bench(struct bench *b, const char *peer_id, uint32_t max_peers) {
-    open_bench_with(b, peer_id, max_peers, NULL);
+    open_bench_full(b, peer_id, max_peers, strlen(peer_id), NULL);
+}
+
+static void open_bench_seeded(struct bench *b, const char *peer_id, uint32_t max_peers, uint64_t seed) {
+    open_bench_full(b, peer_id, max_peers, seed, NULL);
 }
 
 static void close_bench(struct bench *b) {
@@ -123,9 +127,13 @@ static void announce(struct bench *b, json_t *others) {
     json_decref(request);
 }
 
-static json_t *notification(const char *method, const char *from, const char *key, const char *value) {
+static json_t *message_to(const char *to, const char *method, const char *from, const char *key, const char *value) {
     return json_pack("{s:s, s:s, s:{s:s, s:s, s:s}}", "jsonrpc", "2.0", "method", method, "params", "from", from, "to",
-                     "me", key, value);
+                     to, key, value);
+}
+
+static json_t *notification(const char *method, const char *from, const char *key, const char *value) {
+    return message_to("me", method, from, key, value);
 }
 
 /* How many messages of a method were sent, and the last one's sdp (caller frees). */
@@ -306,6 +314,38 @@ static void an_offer_that_is_never_answered_ends(void **state) {
     close_bench(&b);
 }
 
+/* The id was another process's a moment ago; what a peer answered to that one must not be taken for an answer to us. */
+static void an_answer_to_a_former_holder_of_our_id_is_dropped(void **state) {
+    (void)state;
+    struct bench former, host, b;
+    char *old_offer = NULL, *old_answer = NULL, *new_offer = NULL, *new_answer = NULL;
+    struct rmi_endpoint_stats stats;
+    open_bench(&former, "me", 10);
+    announce(&former, json_pack("[s]", "host"));
+    assert_int_equal(count_sent(&former, "peer.offer", &old_offer), 1);
+    open_bench(&host, "host", 10);
+    announce(&host, json_array());
+    say(&host, message_to("host", "peer.offer", "me", "sdp", old_offer));
+    assert_int_equal(count_sent(&host, "peer.answer", &old_answer), 1);
+    open_bench_seeded(&b, "me", 10, 99);
+    announce(&b, json_pack("[s]", "host"));
+    assert_int_equal(count_sent(&b, "peer.offer", &new_offer), 1);
+    say(&b, notification("peer.answer", "host", "sdp", old_answer));
+    rmi_endpoint_get_stats(b.ep, &stats);
+    assert_int_equal(stats.drop_signaling, 1);
+    assert_int_equal(rmi_pc_negotiated(rmi_endpoint_peer(b.ep, "host"))->state, RMI_JSEP_HAVE_LOCAL_OFFER);
+    say(&host, message_to("host", "peer.offer", "me", "sdp", new_offer));
+    assert_int_equal(count_sent(&host, "peer.answer", &new_answer), 2);
+    say(&b, notification("peer.answer", "host", "sdp", new_answer));
+    assert_int_equal(rmi_pc_negotiated(rmi_endpoint_peer(b.ep, "host"))->state, RMI_JSEP_STABLE);
+    char *texts[] = {old_offer, old_answer, new_offer, new_answer};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        free(texts[i]);
+    close_bench(&former);
+    close_bench(&host);
+    close_bench(&b);
+}
+
 static void noise_is_survived(void **state) {
     (void)state;
     struct bench b;
@@ -351,7 +391,7 @@ static void each_peer_may_have_its_certificate(void **state) {
     (void)state;
     struct bench b;
     char *offers[2] = {NULL, NULL};
-    open_bench_with(&b, "me", 10, make_cert);
+    open_bench_full(&b, "me", 10, 3, make_cert);
     announce(&b, json_pack("[s]", "x"));
     assert_int_equal(count_sent(&b, "peer.offer", &offers[0]), 1);
     assert_int_equal(rmi_endpoint_connect_peer(b.ep, b.now_us, "y"), RM_OK);
@@ -382,6 +422,7 @@ int main(void) {
         cmocka_unit_test(a_peer_that_gives_up_tells_why),
         cmocka_unit_test(an_offer_that_is_never_answered_ends),
         cmocka_unit_test(each_peer_may_have_its_certificate),
+        cmocka_unit_test(an_answer_to_a_former_holder_of_our_id_is_dropped),
         cmocka_unit_test(noise_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

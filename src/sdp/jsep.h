@@ -87,7 +87,8 @@ rm_err rmi_jsep_create_answer(struct rmi_jsep *j, const struct rmi_jsep_local *l
 
 /* Apply what the remote sent. `detail` always becomes a text ("" on success).
  *   RM_E_NEGOTIATION_IN_PROGRESS  its offer collides with ours and we are impolite: ignored; await its answer
- *   RM_E_STATE                    an answer or rollback without an offer, or a second offer before our answer
+ *   RM_E_STATE                    an answer or rollback without an offer, an answer that names another offer than ours
+ *                                 (a=x-answers, see sdp.h), or a second offer before our answer
  *   RM_E_SDP, RM_E_TOO_BIG        malformed or unacceptable
  *   RM_E_SDP_PROFILE              no section has an acceptable transport protocol
  *   RM_E_CODEC_MISMATCH           no section has a common codec; detail names both lists

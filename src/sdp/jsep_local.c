@@ -237,6 +237,11 @@ static rm_err build(struct builder *b, char **text) {
         return RM_E_NO_MEMORY;
     b->sdp->origin_id = b->j->session_id;
     b->sdp->origin_version = b->j->version + 1;
+    if (b->answer && b->source) {
+        b->sdp->has_answers = true;
+        b->sdp->answers_id = b->source->origin_id;
+        b->sdp->answers_version = b->source->origin_version;
+    }
     b->sdp->extmap_allow_mixed = !b->answer || (b->source && b->source->extmap_allow_mixed);
     for (size_t i = 0; i < b->view->count; i++) {
         build_section(b, i, first && !b->view->sections[i].dead);

@@ -424,6 +424,13 @@ static rm_err check_state(const struct rmi_jsep *j, enum rmi_sdp_type type, char
     return RM_OK;
 }
 
+/* An answer may name the offer it is for: one made before we started anew, under the same peer id, is not for us. */
+static rm_err check_addressee(struct applying *a) {
+    if (!a->sdp->has_answers || (a->sdp->answers_id == a->j->session_id && a->sdp->answers_version == a->j->version))
+        return RM_OK;
+    return fail(a, RM_E_STATE, "it answers another offer than ours");
+}
+
 static rm_err remote_rollback(struct rmi_jsep *j, char *detail) {
     if (j->state != RMI_JSEP_HAVE_REMOTE_OFFER) {
         snprintf(detail, RMI_JSEP_DETAIL_MAX, "a rollback without an offer");
@@ -460,7 +467,9 @@ rm_err rmi_jsep_set_remote(struct rmi_jsep *j, enum rmi_sdp_type type, const cha
         snprintf(detail, RMI_JSEP_DETAIL_MAX, "line %zu: %s", fault.line, fault.text);
         return err;
     }
-    err = apply(&a, &restarted, &changed);
+    err = answer ? check_addressee(&a) : RM_OK;
+    if (!err)
+        err = apply(&a, &restarted, &changed);
     if (err) {
         jsep_drop_provisional(j);
         rmi_sdp_free(a.sdp);

@@ -108,6 +108,11 @@ struct rmi_sdp_block;
 
 struct rmi_sdp {
     uint64_t origin_id, origin_version;
+    /* Our own attribute "a=x-answers:ID VERSION": in an answer, the o= id and version of the offer it answers. Others
+     * ignore it and send none (all zero); between ours it tells a late answer for a peer id's former holder from one
+     * for us. */
+    bool has_answers;
+    uint64_t answers_id, answers_version;
     const char *bundle[RMI_SDP_GROUP_MAX]; /* mids of the BUNDLE group */
     size_t bundle_count;
     bool has_bundle;

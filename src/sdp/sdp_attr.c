@@ -412,6 +412,15 @@ static rm_err on_allow_mixed(struct rmi_sdp_parser *p, struct rmi_sdp_media *m, 
     return RM_OK;
 }
 
+static rm_err on_answers(struct rmi_sdp_parser *p, struct rmi_sdp_media *m, struct rmi_rd value) {
+    (void)m;
+    struct rmi_rd id = rmi_sdp_word(&value), version = rmi_sdp_word(&value);
+    /* Malformed: as if it were not there, like every attribute that is not understood. */
+    p->sdp->has_answers = rmi_sdp_token_number(&id, UINT64_MAX, &p->sdp->answers_id) &&
+                          rmi_sdp_token_number(&version, UINT64_MAX, &p->sdp->answers_version);
+    return RM_OK;
+}
+
 #define SESSION 1U
 #define MEDIA 2U
 
@@ -446,6 +455,7 @@ static const struct {
     {"max-message-size", MEDIA, on_max_message_size},
     {"group", SESSION, on_group},
     {"extmap-allow-mixed", SESSION | MEDIA, on_allow_mixed},
+    {"x-answers", SESSION, on_answers},
 };
 
 static rm_err set_direction(struct rmi_sdp_parser *p, struct rmi_sdp_media *m, enum rmi_direction direction) {

@@ -131,6 +131,8 @@ void rmi_sdp_write(const struct rmi_sdp *sdp, struct rmi_sbuf *out) {
             rmi_sbuf_addf(out, " %s", sdp->bundle[i]);
         rmi_sbuf_add(out, "\r\n");
     }
+    if (sdp->has_answers)
+        rmi_sbuf_addf(out, "a=x-answers:%" PRIu64 " %" PRIu64 "\r\n", sdp->answers_id, sdp->answers_version);
     if (sdp->extmap_allow_mixed)
         rmi_sbuf_add(out, "a=extmap-allow-mixed\r\n");
     if (sdp->ice_lite)
