@@ -2,6 +2,7 @@
 #ifndef RMRTC_H
 #define RMRTC_H
 
+#include <remotemedia/node.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -13,7 +14,10 @@ struct command {
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
 
-extern const struct command cmd_signal, cmd_join, cmd_bench;
+extern const struct command cmd_signal, cmd_join, cmd_bench, cmd_validate, cmd_nodes;
+
+/* Adds the node types of a shared object. False with a message on standard error. */
+bool load_nodes(rm_node_registry *registry, const char *path);
 
 /* "HOST:PORT" or "[V6]:PORT" into its parts. False: malformed. */
 bool parse_listen(const char *text, char *host, size_t host_size, unsigned short *port);
