@@ -19,7 +19,8 @@ extern "C" {
 #define RM_JSON_DEPTH_MAX 64
 
 /* The text, NUL-terminated, to be freed with rm_json_free. Rows of raw frames are packed.
- * RM_E_INVALID_ARG: a sample is not a finite number, which JSON cannot say; RM_E_NO_MEMORY.
+ * RM_E_INVALID_ARG: a sample is not a finite number, which JSON cannot say; RM_E_TOO_BIG: could not be
+ * read back under the limits; RM_E_NO_MEMORY.
  * `detail` (may be NULL) gets a sentence that names the field on failure. */
 RM_API rm_err rm_runtime_data_to_json(const rm_runtime_data *data, char **out, size_t *out_size, char *detail,
                                       size_t detail_size);

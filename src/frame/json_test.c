@@ -312,6 +312,23 @@ static void sizes_are_limited(void **state) {
     assert_null(out);
     rm_runtime_data_unref(&d);
     rm_buf_unref(&buf);
+
+    text = repeated("", "[", RM_JSON_DEPTH_MAX, "", &size);
+    closed = repeated(text, "]", RM_JSON_DEPTH_MAX, "", &size);
+    assert_int_equal(rm_runtime_data_create_json(closed, size, &d), RM_OK);
+    assert_int_equal(rm_runtime_data_to_json(d, &out, &size, detail, sizeof detail), RM_E_TOO_BIG);
+    assert_null(out);
+    rm_runtime_data_unref(&d);
+    free(closed);
+    free(text);
+
+    /* A long text is one value. */
+    text = repeated("", "0123456789abcdef", RM_JSON_VALUES_MAX / 8, "", &size);
+    assert_int_equal(rm_runtime_data_create_text(text, size, NULL, &d), RM_OK);
+    assert_int_equal(rm_runtime_data_to_json(d, &out, &size, NULL, 0), RM_OK);
+    rm_json_free(&out);
+    rm_runtime_data_unref(&d);
+    free(text);
 }
 
 static void a_720p_frame_fits(void **state) {

@@ -51,7 +51,7 @@ static rm_err scan_byte(struct scan *s, uint8_t c) {
     }
 }
 
-static rm_err check_limits(const char *text, size_t size, char *detail, size_t detail_size) {
+rm_err rmi_json_text_check(const char *text, size_t size, char *detail, size_t detail_size) {
     if (size > RM_JSON_TEXT_MAX) {
         (void)snprintf(detail, detail_size, "%zu bytes of JSON, at most %zu are read", size, RM_JSON_TEXT_MAX);
         return RM_E_TOO_BIG;
@@ -78,14 +78,17 @@ rm_err rmi_json_text_load(const char *text, size_t size, json_t **out, char *det
         detail = unused;
         detail_size = sizeof unused;
     }
-    const rm_err err = check_limits(text, size, detail, detail_size);
+    const rm_err err = rmi_json_text_check(text, size, detail, detail_size);
     if (err)
         return err;
-    json_error_t fault;
+    json_error_t fault = {0};
     json_t *value = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &fault);
     if (!value) {
-        (void)snprintf(detail, detail_size, "line %d, column %d: %s", fault.line, fault.column, fault.text);
-        return json_error_code(&fault) == json_error_out_of_memory ? RM_E_NO_MEMORY : RM_E_PARSE;
+        /* jansson says nothing at all in most places where memory runs out. */
+        const bool no_memory = !fault.text[0] || json_error_code(&fault) == json_error_out_of_memory;
+        (void)snprintf(detail, detail_size, "line %d, column %d: %s", fault.line, fault.column,
+                       no_memory ? "no memory" : fault.text);
+        return no_memory ? RM_E_NO_MEMORY : RM_E_PARSE;
     }
     *out = value;
     return RM_OK;

@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <remotemedia/data_json.h>
 
+/* Only the limits. RM_E_TOO_BIG; RM_E_PARSE where that shows on the way. `detail` is not NULL. */
+rm_err rmi_json_text_check(const char *text, size_t size, char *detail, size_t detail_size);
 /* JSON from anywhere, under the limits of <remotemedia/data_json.h>, which are checked before a value is allocated. No
  * duplicate keys; \u0000 is allowed in strings. The caller owns *out. RM_E_PARSE, RM_E_TOO_BIG, RM_E_NO_MEMORY;
  * `detail` (may be NULL) says where. */

@@ -288,6 +288,23 @@ static void write_value(struct writer *w, const rm_runtime_data *d) {
     }
 }
 
+/* Elements of the long array, if there is one. */
+static size_t element_count(const rm_runtime_data *d) {
+    switch (d->type) {
+    case RM_DATA_TEXT:
+    case RM_DATA_JSON:
+        return 0;
+    case RM_DATA_AUDIO:
+        return d->u.audio.sample_count;
+    case RM_DATA_VIDEO:
+        if (d->u.video.plane_count > 0) /* the gaps between rows are not written */
+            return rm_video_packed_size(d->u.video.format, d->u.video.width, d->u.video.height);
+        return d->size;
+    default:
+        return d->size;
+    }
+}
+
 rm_err rm_runtime_data_to_json(const rm_runtime_data *data, char **out, size_t *out_size, char *detail,
                                size_t detail_size) {
     char unused[1];
@@ -295,18 +312,17 @@ rm_err rm_runtime_data_to_json(const rm_runtime_data *data, char **out, size_t *
         return RM_E_INVALID_ARG;
     struct writer w = {.detail = detail ? detail : unused, .detail_size = detail ? detail_size : sizeof unused};
     const char *variant = forms[data->type].variant;
-    /* Each byte becomes a value, so what could not be read back is known before anything is written. */
-    if (data->size > RM_JSON_VALUES_MAX)
-        w.err = RM_E_TOO_BIG;
-    if (!w.err) {
-        rmi_sbuf_addf(&w.out, "{\"%s\":", variant);
-        write_value(&w, data);
-        rmi_sbuf_add(&w.out, "}");
+    /* What could not be read back for its size is refused before anything is written. */
+    if (element_count(data) > RM_JSON_VALUES_MAX) {
+        (void)snprintf(w.detail, w.detail_size, "%s: %zu elements are too many for JSON", variant, element_count(data));
+        return RM_E_TOO_BIG;
     }
-    if (!w.err && w.out.len > RM_JSON_TEXT_MAX)
-        w.err = RM_E_TOO_BIG;
-    if (w.err == RM_E_TOO_BIG)
-        (void)snprintf(w.detail, w.detail_size, "%s: %zu bytes are too many for JSON", variant, data->size);
+    rmi_sbuf_addf(&w.out, "{\"%s\":", variant);
+    write_value(&w, data);
+    rmi_sbuf_add(&w.out, "}");
+    if (!w.err &&
+        !w.out.failed) /* what is written can be read: JSON inside may be nested too deep for one level more */
+        w.err = rmi_json_text_check(w.out.data, w.out.len, w.detail, w.detail_size);
     const size_t size = w.out.len;
     char *text = w.err ? NULL : rmi_sbuf_take(&w.out);
     rmi_sbuf_fini(&w.out);
