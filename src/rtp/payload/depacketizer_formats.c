@@ -99,18 +99,19 @@ const struct rmi_depacketizer_ops rmi_depacketizer_vp9 = {vp9_starts, vp9_append
 static bool unit_starts_picture(uint8_t type, const uint8_t *body, size_t len) {
     if (type == RMI_H264_SPS || type == RMI_H264_AUD)
         return true;
-    return (type == RMI_H264_SLICE || type == RMI_H264_IDR) && len > 0 && body[0] & FIRST_MB_ZERO;
+    return type == RMI_H264_SLICE && len > 0 && body[0] & FIRST_MB_ZERO;
 }
 
 /* The payload format marks the end of a picture only. After a loss the beginning is told from what comes first: a
- * parameter set, a delimiter, or the slice with macroblock 0. */
+ * sequence parameter set, a delimiter, or the slice with macroblock 0. Not by an IDR slice: its parameter sets are what
+ * is missing then. */
 static bool h264_starts(const uint8_t *payload, size_t len, bool known) {
     struct rmi_rd r = rmi_rd_init(payload, len);
     uint8_t type = rmi_rd_u8(&r) & RMI_H264_TYPE;
     if (type == RMI_H264_FU_A) {
         uint8_t fu = rmi_rd_u8(&r);
         if (!(fu & FU_START))
-            return false;
+            return known || r.failed; /* the middle of a unit: malformed where a frame begins, else the loss shows */
         type = fu & RMI_H264_TYPE;
     } else if (type == RMI_H264_STAP_A) {
         rmi_rd_skip(&r, sizeof(uint16_t));
