@@ -15,6 +15,7 @@ struct h264_decoder {
     struct rmi_h264_unit unit;
     uint8_t sps[RMI_H264_SPS_MAX]; /* that the decoder was fed */
     size_t sps_len;
+    bool opened;
 };
 
 static void close_decoder(struct h264_decoder *h) {
@@ -34,6 +35,8 @@ static rm_err open_decoder(struct h264_decoder *h) {
     params.sVideoProperty.eVideoBsType = VIDEO_BITSTREAM_AVC;
     if (WelsCreateDecoder(&h->lib) || !h->lib)
         return RM_E_NO_MEMORY;
+    h->base.stats.restarts += h->opened;
+    h->opened = true;
     int quiet = WELS_LOG_QUIET;
     (*h->lib)->SetOption(h->lib, DECODER_OPTION_TRACE_LEVEL, &quiet);
     return (*h->lib)->Initialize(h->lib, &params) ? RM_E_NO_MEMORY : RM_OK;
@@ -68,10 +71,7 @@ static void h264_prepare(struct rmi_video_decoder *d) {
     const struct rmi_h264_unit *u = &h->unit;
     if (!u->sps || (u->sps_len == h->sps_len && memcmp(u->sps, h->sps, u->sps_len) == 0))
         return;
-    if (h->lib) {
-        close_decoder(h);
-        d->stats.restarts++;
-    }
+    close_decoder(h);
     d->needs_key = true;
 }
 

@@ -69,7 +69,7 @@ struct rmi_video_decoder_config {
 
 struct rmi_video_decoder_stats {
     uint64_t decoded, dropped_waiting, malformed, refused; /* refused: over a limit or of an unsupported kind */
-    uint64_t restarts;                                     /* fresh decoders after the first (H.264: SPS changed) */
+    uint64_t restarts; /* fresh decoders after the first: damage, H.264 also another SPS */
 };
 
 rm_err rmi_video_decoder_create(enum rmi_codec_id codec, const struct rmi_video_decoder_config *config,

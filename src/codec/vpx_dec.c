@@ -20,7 +20,7 @@
 struct vpx_decoder {
     struct rmi_video_decoder base;
     vpx_codec_ctx_t ctx;
-    bool has_ctx;
+    bool has_ctx, opened;
     uint8_t *copy; /* VP9: the frame with an index */
     size_t copy_cap;
     struct rmi_buf *slots[SLOTS]; /* each holds one reference of its own */
@@ -88,6 +88,12 @@ static int release_buffer(void *priv, vpx_codec_frame_buffer_t *fb) {
 
 /* ---- both ---- */
 
+static void close_decoder(struct vpx_decoder *v) {
+    if (v->has_ctx)
+        vpx_codec_destroy(&v->ctx);
+    v->has_ctx = false;
+}
+
 static rm_err open_decoder(struct vpx_decoder *v) {
     bool vp9 = v->base.ops->id == RMI_CODEC_VP9;
     vpx_codec_dec_cfg_t config = {.threads = 1};
@@ -95,6 +101,8 @@ static rm_err open_decoder(struct vpx_decoder *v) {
     if (vpx_codec_dec_init(&v->ctx, iface, &config, 0))
         return RM_E_NO_MEMORY;
     v->has_ctx = true;
+    v->base.stats.restarts += v->opened;
+    v->opened = true;
     if (vp9 && vpx_codec_set_frame_buffer_functions(&v->ctx, get_buffer, release_buffer, v))
         return RM_E_INTERNAL;
     return RM_OK;
@@ -157,15 +165,20 @@ static rm_err vpx_decode(struct rmi_video_decoder *d, const uint8_t *data, size_
     if (len > UINT32_MAX)
         return RM_E_PARSE;
     vpx_codec_err_t res = vpx_codec_decode(&v->ctx, data, (unsigned)len, NULL, 0);
-    if (res == VPX_CODEC_MEM_ERROR)
-        return RM_E_NO_MEMORY;
-    return res ? RM_E_PARSE : get_picture(v, out);
+    if (res)
+        err = res == VPX_CODEC_MEM_ERROR ? RM_E_NO_MEMORY : RM_E_PARSE;
+    else
+        err = get_picture(v, out);
+    /* libvpx 1.12 loses frame buffers to damaged VP9 frames and after a dozen or so refuses good ones. What it knows is
+     * of no use now anyway: a key frame comes next. */
+    if (err && err != RM_E_AGAIN)
+        close_decoder(v);
+    return err;
 }
 
 static void vpx_release(struct rmi_video_decoder *d) {
     struct vpx_decoder *v = (struct vpx_decoder *)(void *)d;
-    if (v->has_ctx)
-        vpx_codec_destroy(&v->ctx);
+    close_decoder(v);
     for (int i = 0; i < SLOTS; i++)
         rmi_buf_unref(&v->slots[i]);
     free(v->copy);
