@@ -114,11 +114,11 @@ static int32_t stretch_for(struct rmi_audio_buffer *b, int64_t now_us, const str
     const bool shrink = e->us >= e->step_us + HYSTERESIS_US;
     const int64_t unit = b->config.clock_rate / RMI_AUDIO_UNITS_PER_S;
     /* Of packets under 10 ms only some are changed, by one unit: no pitch period is shorter. */
-    const int64_t most = rmi_max64(duration / STRETCH_SHARE, unit);
+    const int64_t least = rmi_min64(unit, duration / 2), most = rmi_max64(duration / STRETCH_SHARE, least);
     if ((!grow && !shrink) || now_us - b->stretched_us < rmi_audio_us(b, STRETCH_SHARE * unit))
         return 0;
     const int64_t ticks = rmi_min64(rmi_us_to_ticks(e->us < 0 ? -e->us : e->us, b->config.clock_rate), most);
-    if (ticks < unit && !grow)
+    if (ticks == 0 || (ticks < least && !grow))
         return 0;
     b->stretched_us = now_us;
     if (grow)
