@@ -39,7 +39,7 @@ rm_err rmi_image_wrap(struct rmi_image *image, enum rmi_image_format format, int
 /* Same size, any format to any other. `scratch` holds rmi_image_convert_scratch() bytes, NULL where that is 0. */
 size_t rmi_image_convert_scratch(enum rmi_image_format from, enum rmi_image_format to, int width, int height);
 rm_err rmi_image_convert(const struct rmi_image *from, struct rmi_image *to, void *scratch);
-/* Same format, any sizes. */
+/* Same format, any sizes. Box is bilinear where more than 256 pixels become one, and none is for NV12. */
 enum rmi_image_filter { RMI_IMAGE_FILTER_NONE, RMI_IMAGE_FILTER_BILINEAR, RMI_IMAGE_FILTER_BOX };
 size_t rmi_image_scale_scratch(enum rmi_image_format format, int from_width, int from_height, int to_width,
                                int to_height);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/resample.h"
+#include <math.h>
 #include <speex/speex_resampler.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #define MILLION 1000000
 /* speexdsp multiplies the old denominator by the new one in 32 bits when the ratio changes. */
 #define TERM_MAX 65535
+#define EXACT 1e-9   /* what is left of a continued fraction that has ended */
 #define OUT_SPARE 64 /* samples a change of the filter's length may free at once, and rounding */
 
 struct rmi_resampler {
@@ -14,31 +16,39 @@ struct rmi_resampler {
     uint32_t from_hz, to_hz;
 };
 
-/* The best fraction for `ratio` whose terms fit (continued fraction). */
-static void fraction(double ratio, uint32_t *num, uint32_t *den) {
-    uint64_t n0 = 0, d0 = 1, n1 = 1, d1 = 0; /* the two convergents before */
+struct fraction {
+    uint64_t num, den;
+};
+
+static double distance(struct fraction f, double ratio) {
+    return fabs((double)f.num / (double)f.den - ratio);
+}
+
+/* The fraction nearest to `ratio` whose terms fit, by its continued fraction: the last convergent that fits, or what
+ * lies on the way to the next one. */
+static struct fraction fraction_of(double ratio) {
+    struct fraction before = {0, 1}, last = {1, 0};
     double rest = ratio;
     for (;;) {
-        uint64_t whole = (uint64_t)rest;
-        uint64_t n = whole * n1 + n0, d = whole * d1 + d0;
-        if (n > TERM_MAX || d > TERM_MAX)
+        uint64_t whole = rest < TERM_MAX + 1.0 ? (uint64_t)rest : TERM_MAX + 1;
+        struct fraction next = {whole * last.num + before.num, whole * last.den + before.den};
+        if (next.num > TERM_MAX || next.den > TERM_MAX)
             break;
-        n0 = n1, d0 = d1, n1 = n, d1 = d;
-        double part = rest - (double)whole;
-        if (part < 1.0 / TERM_MAX / TERM_MAX)
-            break;
-        rest = 1 / part;
-        if (rest > TERM_MAX)
-            break;
+        before = last;
+        last = next;
+        if (rest - (double)whole < EXACT)
+            return last;
+        rest = 1 / (rest - (double)whole);
     }
-    *num = (uint32_t)n1;
-    *den = (uint32_t)d1;
+    uint64_t by_num = (TERM_MAX - before.num) / last.num, by_den = (TERM_MAX - before.den) / last.den;
+    uint64_t steps = by_num < by_den ? by_num : by_den;
+    struct fraction between = {steps * last.num + before.num, steps * last.den + before.den};
+    return between.den > 0 && distance(between, ratio) < distance(last, ratio) ? between : last;
 }
 
 static rm_err set_ratio(struct rmi_resampler *r, int ppm) {
-    uint32_t num, den;
-    fraction((double)r->from_hz / r->to_hz * MILLION / (MILLION + ppm), &num, &den);
-    int err = speex_resampler_set_rate_frac(r->lib, num, den, r->from_hz, r->to_hz);
+    struct fraction f = fraction_of((double)r->from_hz / r->to_hz * MILLION / (MILLION + ppm));
+    int err = speex_resampler_set_rate_frac(r->lib, (spx_uint32_t)f.num, (spx_uint32_t)f.den, r->from_hz, r->to_hz);
     if (err == RESAMPLER_ERR_ALLOC_FAILED)
         return RM_E_NO_MEMORY;
     return err ? RM_E_INTERNAL : RM_OK;

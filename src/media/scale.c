@@ -11,10 +11,15 @@ size_t rmi_image_scale_scratch(enum rmi_image_format format, int from_width, int
                                      : 0;
 }
 
-static enum FilterMode mode_of(enum rmi_image_filter filter) {
-    if (filter == RMI_IMAGE_FILTER_NONE)
+/* libyuv multiplies the sum over a box by 65536 / area, rounded down: large boxes darken, by a tenth at 300 x 200. */
+#define BOX_AREA_MAX 256
+
+static enum FilterMode mode_of(enum rmi_image_filter filter, const struct rmi_image *from, const struct rmi_image *to) {
+    /* libyuv of 2023 takes the wrong chroma from NV12 at half the size without a filter. */
+    if (filter == RMI_IMAGE_FILTER_NONE && from->format != RMI_IMAGE_NV12)
         return kFilterNone;
-    return filter == RMI_IMAGE_FILTER_BOX ? kFilterBox : kFilterBilinear;
+    int64_t area = (int64_t)from->width * from->height / ((int64_t)to->width * to->height);
+    return filter == RMI_IMAGE_FILTER_BOX && area <= BOX_AREA_MAX ? kFilterBox : kFilterBilinear;
 }
 
 static int scale_rgba(const struct rmi_image *from, struct rmi_image *to, enum FilterMode mode) {
@@ -35,11 +40,11 @@ static int scale_rgb24(const struct rmi_image *from, struct rmi_image *to, enum 
 
 rm_err rmi_image_scale(const struct rmi_image *from, struct rmi_image *to, enum rmi_image_filter filter,
                        void *scratch) {
-    enum FilterMode mode = mode_of(filter);
     int failed;
     if (!rmi_image_valid(from) || !rmi_image_valid(to) || from->format != to->format ||
         (!scratch && from->format == RMI_IMAGE_RGB24))
         return RM_E_INVALID_ARG;
+    enum FilterMode mode = mode_of(filter, from, to);
     switch (from->format) {
     case RMI_IMAGE_I420:
         failed = I420Scale(from->plane[0], from->stride[0], from->plane[1], from->stride[1], from->plane[2],
