@@ -20,8 +20,8 @@
  *     }
  *     play chunk
  *
- * Because the store is told anew each time, a stretcher may change more or less than it was asked for. All durations
- * are in ticks of the RTP clock. */
+ * with one `now_us` for all pulls of a chunk. Because the store is told anew each time, a stretcher may change more or
+ * less than it was asked for. All durations are in ticks of the RTP clock. */
 struct rmi_audio_buffer;
 
 struct rmi_audio_buffer_config {

@@ -90,8 +90,8 @@ static struct error judge(const struct rmi_audio_buffer *b, int64_t now_us, int6
                       .step_us = rmi_audio_us(b, rmi_min64(head->duration, chunk))};
     if (b->drifting)
         e.us = delay_of(b, now_us, head->ts - store) - rmi_audio_wanted_us(b) - rmi_audio_us(b, chunk);
-    else if (e.slack_us < 0)
-        e.us = -rmi_audio_us(b, need - (last_ts - head->ts));
+    else if (e.slack_us < 0) /* to the next step of the grid, clearly over its edge, and as many more as it takes */
+        e.us = -rmi_audio_us(b, need - (last_ts - head->ts)) - KEEP_US - (-e.slack_us - 1) / e.step_us * e.step_us;
     else if (e.slack_us >= e.step_us + HYSTERESIS_US)
         e.us = rmi_audio_us(b, store) + (e.slack_us - HYSTERESIS_US) / e.step_us * e.step_us;
     else

@@ -129,7 +129,7 @@ static void play_chunk(struct sim *s, int64_t now) {
         struct rmi_audio_decision d;
         assert_true(++pulls < 100);
         rmi_audio_buffer_pull(s->buffer, now, (uint32_t)s->store, &d);
-        assert_true(fabs(d.resample_ppm) <= 1000);
+        assert_true(fabs(d.resample_ppm) <= (s->c.no_resampling ? 0 : 1000));
         if (d.action == RMI_AUDIO_WAIT) {
             s->r->waits += now >= s->c.warm_up_us;
             note_bad(s, now, chunk - s->store);
@@ -165,8 +165,10 @@ void audio_sim_run(const struct audio_sim_config *config, struct audio_sim_resul
     s->played = -1;
     out->in_order = out->once = true;
     rmi_prng_seed(&s->prng, config->seed);
-    const struct rmi_audio_buffer_config bc = {
-        .clock_rate = RATE, .chunk_ticks = config->chunk_ms * 48, .max_delay_us = config->max_delay_us};
+    const struct rmi_audio_buffer_config bc = {.clock_rate = RATE,
+                                               .chunk_ticks = config->chunk_ms * 48,
+                                               .max_delay_us = config->max_delay_us,
+                                               .ignore_own_drift = config->no_resampling};
     assert_int_equal(rmi_audio_buffer_create(&bc, &s->buffer), RM_OK);
     for (int64_t now = 0; now < config->duration_us; now += RMI_MS(config->chunk_ms)) {
         arrive(s, now);
@@ -390,6 +392,23 @@ static void a_day_of_drift(void **state) {
     }
 }
 
+/* A player that cannot resample stretches a packet now and then. */
+static void drift_without_resampling(void **state) {
+    (void)state;
+    for (int fast = 0; fast < 2; fast++) {
+        struct audio_sim_config c = usual(9);
+        struct audio_sim_result r;
+        c.drift_ppm = fast ? 500 : -500;
+        c.no_resampling = true;
+        c.duration_us = 60 * MINUTE;
+        audio_sim_run(&c, &r);
+        audio_sim_print(fast ? "+500 ppm, stretching only" : "-500 ppm, stretching only", &r);
+        assert_true(audio_sim_concealed(&r) < 0.0001);
+        assert_true(r.stretched_ticks < r.counted_ticks / 1000);
+        assert_true(r.delay.max < (uint64_t)RMI_MS(30));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clean_network_costs_less_than_a_packet),
@@ -401,6 +420,7 @@ int main(void) {
         cmocka_unit_test(order_and_copies_do_not_matter),
         cmocka_unit_test(numbers_wrap_unnoticed),
         cmocka_unit_test(a_day_of_drift),
+        cmocka_unit_test(drift_without_resampling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

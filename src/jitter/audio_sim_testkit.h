@@ -22,6 +22,7 @@ struct audio_sim_config {
     double drift_ppm;  /* sender's clock against the player's; positive: fast */
     double phase;      /* 0..1: where in a chunk the first packet comes */
     bool fec;
+    bool no_resampling;
     unsigned redundancy; /* RFC 2198: so many older packets repeated in each */
     uint16_t first_seq;
     uint32_t first_timestamp;
