@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <remotemedia/data_json.h>
+#include "frame/json_text.h"
 
 #include <locale.h>
 #include <math.h>
@@ -384,6 +384,22 @@ static void not_a_number_is_refused(void **state) {
     }
 }
 
+static void separators_of_locales(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {{"0,5", "0.5"},
+                                           {"-1\xD9\xAB"
+                                            "25e-07",
+                                            "-1.25e-07"},
+                                           {"12", "12"},
+                                           {"3.40282347e+38", "3.40282347e+38"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "%s", cases[i][0]);
+        rmi_json_plain_number(text);
+        assert_string_equal(text, cases[i][1]);
+    }
+}
+
 /* Numbers keep their point where the application's locale has a comma; skipped where there is no such locale. */
 static void locales_do_not_matter(void **state) {
     (void)state;
@@ -453,6 +469,7 @@ int main(void) {
         cmocka_unit_test(a_720p_frame_fits),
         cmocka_unit_test(gaps_between_rows_are_not_written),
         cmocka_unit_test(not_a_number_is_refused),
+        cmocka_unit_test(separators_of_locales),
         cmocka_unit_test(locales_do_not_matter),
         cmocka_unit_test(truncated_and_changed),
     };

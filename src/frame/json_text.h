@@ -15,6 +15,10 @@ rm_err rmi_json_text_load(const char *text, size_t size, json_t **out, char *det
 /* Compact text with a NUL behind it (len without). RM_E_NO_MEMORY. */
 rm_err rmi_json_text_dump(const json_t *value, struct rmi_buf **out);
 
+/* A printed finite number with JSON's decimal point, in place. The separator that printf writes belongs to the
+ * application's locale and can be several bytes: anything that is no part of a number stands for it. */
+void rmi_json_plain_number(char *text);
+
 /* The JSON variant from a value and back. The value is shared, and nobody may change it from then on. */
 rm_err rmi_runtime_data_create_json_value(json_t *value, rm_runtime_data **out);
 const json_t *rmi_runtime_data_json_value(const rm_runtime_data *data); /* NULL: another variant */

@@ -101,21 +101,24 @@ static void put_bytes(struct writer *w, const char *member, const uint8_t *data,
     bytes_value(w, data, size);
 }
 
-/* The decimal separator, which can be several bytes, belongs to the application's locale: anything that is no part of
- * a number stands for it. */
-static void put_float(struct writer *w, float value) {
-    char text[NUMBER_MAX], number[NUMBER_MAX];
-    (void)snprintf(text, sizeof text, "%.*g", FLOAT_DIGITS, (double)value);
+void rmi_json_plain_number(char *text) {
     size_t n = 0;
     bool in_separator = false;
     for (const char *c = text; *c; c++) {
         const bool part = (*c >= '0' && *c <= '9') || *c == '-' || *c == '+' || *c == 'e';
         if (part || !in_separator)
-            number[n++] = part ? *c : '.';
+            text[n++] = part ? *c : '.';
         in_separator = !part;
     }
+    text[n] = '\0';
+}
+
+static void put_float(struct writer *w, float value) {
+    char text[NUMBER_MAX];
+    (void)snprintf(text, sizeof text, "%.*g", FLOAT_DIGITS, (double)value);
+    rmi_json_plain_number(text);
     item(w);
-    rmi_sbuf_add_n(&w->out, number, n);
+    rmi_sbuf_add(&w->out, text);
 }
 
 static void common_fields(struct writer *w, const rm_runtime_data *d) {
