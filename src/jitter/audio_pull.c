@@ -111,7 +111,8 @@ static void note_drift(struct rmi_audio_buffer *b, double *ppm) {
 
 static int32_t stretch_for(struct rmi_audio_buffer *b, int64_t now_us, const struct error *e, uint32_t duration) {
     const bool grow = e->slack_us < 0 && e->us < 0;
-    const bool shrink = e->us >= e->step_us + HYSTERESIS_US;
+    /* What is left over in the store goes by resampling, if that is to be had. */
+    const bool shrink = e->us >= (b->config.ignore_own_drift ? e->step_us / 2 : e->step_us + HYSTERESIS_US);
     const int64_t unit = b->config.clock_rate / RMI_AUDIO_UNITS_PER_S;
     /* Of packets under 10 ms only some are changed, by one unit: no pitch period is shorter. */
     const int64_t least = rmi_min64(unit, duration / 2), most = rmi_max64(duration / STRETCH_SHARE, least);
