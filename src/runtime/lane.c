@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#define RELEASE_BATCH 16
 #define TELL_AGAIN_US 1000000 /* losses are told at most once a second */
 
 int64_t rmi_run_now_us(void) {
@@ -54,9 +55,21 @@ void rmi_node_push_locked(struct rmi_run_node *n, const rm_transport_data *item)
     pthread_cond_signal(&n->lane->wake);
 }
 
-void rmi_node_tell_loss(struct rmi_run_node *n) {
+void rmi_session_release_dead(struct rm_stream_session *s, struct rmi_queue *q) {
+    rm_transport_data dead[RELEASE_BATCH];
+    size_t n;
+    while ((n = rmi_queue_take_dead(q, dead, RELEASE_BATCH)) > 0) {
+        pthread_mutex_unlock(&s->mutex);
+        for (size_t i = 0; i < n; i++)
+            rm_transport_data_clear(&dead[i]);
+        pthread_mutex_lock(&s->mutex);
+    }
+}
+
+void rmi_node_settle_loss(struct rmi_run_node *n) {
     struct rm_stream_session *s = n->context.session;
     pthread_mutex_lock(&s->mutex);
+    rmi_session_release_dead(s, &n->queue);
     rm_run_event e = {.type = RM_RUN_EV_NODE_SLOW, .node_id = n->info->id, .count = n->queue.lost};
     bool tell = tell_due(&n->loss, n->queue.lost);
     pthread_mutex_unlock(&s->mutex);
@@ -74,6 +87,7 @@ void rmi_session_output(struct rm_stream_session *s, const rm_transport_data *it
     pthread_mutex_lock(&s->mutex);
     if (rmi_queue_push(&s->outputs, item) == RM_E_AGAIN)
         s->outputs.lost++;
+    rmi_session_release_dead(s, &s->outputs);
     rm_run_event e = {.type = RM_RUN_EV_OUTPUT_LOST, .count = s->outputs.lost};
     bool tell = tell_due(&s->loss, s->outputs.lost);
     pthread_cond_broadcast(&s->changed);
@@ -100,7 +114,7 @@ rm_err rm_node_emit(rm_node_context *context, rm_runtime_data *data) {
         rmi_node_push_locked(n->successors[i], &item);
     pthread_mutex_unlock(&s->mutex);
     for (size_t i = 0; i < n->successor_count; i++)
-        rmi_node_tell_loss(n->successors[i]);
+        rmi_node_settle_loss(n->successors[i]);
     if (n->successor_count == 0)
         rmi_session_output(s, &item);
     rm_transport_data_clear(&item);

@@ -7,15 +7,21 @@
 rm_err rmi_queue_init(struct rmi_queue *q, size_t capacity) {
     memset(q, 0, sizeof *q);
     q->items = calloc(capacity, sizeof *q->items);
-    if (!q->items)
+    q->dead = calloc(capacity + 1, sizeof *q->dead);
+    if (!q->items || !q->dead) {
+        rmi_queue_fini(q);
         return RM_E_NO_MEMORY;
+    }
     q->capacity = capacity;
     return RM_OK;
 }
 
 void rmi_queue_fini(struct rmi_queue *q) {
     rmi_queue_drop_all(q);
+    for (size_t i = 0; i < q->dead_count; i++)
+        rm_transport_data_clear(&q->dead[i]);
     free(q->items);
+    free(q->dead);
     memset(q, 0, sizeof *q);
 }
 
@@ -45,8 +51,24 @@ static uint32_t stream_of(const rm_runtime_data *data) {
     return h;
 }
 
+/* Takes the references. When several threads lose at once before one of them has released, there may be no room: then
+ * it must be done here. */
+static void bury(struct rmi_queue *q, rm_transport_data *item) {
+    if (q->dead_count <= q->capacity)
+        q->dead[q->dead_count++] = *item;
+    else
+        rm_transport_data_clear(item);
+}
+
+size_t rmi_queue_take_dead(struct rmi_queue *q, rm_transport_data *out, size_t max) {
+    size_t n = q->dead_count < max ? q->dead_count : max;
+    q->dead_count -= n;
+    memcpy(out, q->dead + q->dead_count, n * sizeof *out);
+    return n;
+}
+
 static void remove_at(struct rmi_queue *q, size_t i) {
-    rm_transport_data_clear(at(q, i));
+    bury(q, at(q, i));
     for (; i + 1 < q->count; i++)
         *at(q, i) = *at(q, i + 1);
     memset(at(q, q->count - 1), 0, sizeof *q->items);
@@ -149,5 +171,5 @@ bool rmi_queue_pop(struct rmi_queue *q, rm_transport_data *out) {
 void rmi_queue_drop_all(struct rmi_queue *q) {
     rm_transport_data item;
     while (rmi_queue_pop(q, &item))
-        rm_transport_data_clear(&item);
+        bury(q, &item);
 }

@@ -15,6 +15,10 @@ struct rmi_queue {
     uint32_t skipping[RMI_QUEUE_STREAMS_MAX]; /* encoded streams (hash of their id) whose frames wait for a key frame */
     size_t skip_count;
     uint64_t lost;
+    /* What was lost, still to be released: that runs the free function of a buffer, the application's code, and the
+     * queue is locked when it loses something. Room for capacity + 1. */
+    rm_transport_data *dead;
+    size_t dead_count;
 };
 
 rm_err rmi_queue_init(struct rmi_queue *q, size_t capacity);
@@ -25,6 +29,9 @@ bool rmi_queue_refuses(const struct rmi_queue *q, const rm_runtime_data *data);
 rm_err rmi_queue_push(struct rmi_queue *q, const rm_transport_data *item);
 /* Hands the references over. False: empty. */
 bool rmi_queue_pop(struct rmi_queue *q, rm_transport_data *out);
+/* Everything that waits is to be released; it does not count as lost. */
 void rmi_queue_drop_all(struct rmi_queue *q);
+/* Hands over at most `max` references to be released, without the lock; returns how many. 0: no more. */
+size_t rmi_queue_take_dead(struct rmi_queue *q, rm_transport_data *out, size_t max);
 
 #endif

@@ -100,8 +100,10 @@ void rmi_session_abandon(struct rm_stream_session *s, int64_t until_us);
 
 /* Puts an item into a node's queue and wakes its lane; under the mutex. */
 void rmi_node_push_locked(struct rmi_run_node *n, const rm_transport_data *item);
-/* Tells of what the node has lost since it was told last, if it is time; not under the mutex. */
-void rmi_node_tell_loss(struct rmi_run_node *n);
+/* Releases what the node has lost, and tells of it if it is time; not under the mutex. */
+void rmi_node_settle_loss(struct rmi_run_node *n);
+/* Releases what a queue of the session has lost. Under the mutex, which is let go meanwhile. */
+void rmi_session_release_dead(struct rm_stream_session *s, struct rmi_queue *q);
 /* One output of the session, to the callback or into the queue. Not under the mutex. */
 void rmi_session_output(struct rm_stream_session *s, const rm_transport_data *item);
 void rmi_session_tell(struct rm_stream_session *s, const rm_run_event *event);

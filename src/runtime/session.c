@@ -76,7 +76,7 @@ rm_err rm_stream_session_send_input(rm_stream_session *session, const rm_transpo
     pthread_mutex_unlock(&s->mutex);
     for (size_t i = 0; !err && i < s->node_count; i++)
         if (s->nodes[i].info->in_count == 0)
-            rmi_node_tell_loss(&s->nodes[i]);
+            rmi_node_settle_loss(&s->nodes[i]);
     rmi_session_unref(s);
     return err;
 }
@@ -129,11 +129,14 @@ void rm_stream_session_close(rm_stream_session *session) {
     struct rm_stream_session *s = session;
     pthread_mutex_lock(&s->mutex);
     if (!atomic_exchange(&s->closed, true)) {
-        for (size_t i = 0; i < s->node_count; i++)
-            rmi_queue_drop_all(&s->nodes[i].queue);
         for (size_t i = 0; i < s->lane_count; i++)
             pthread_cond_signal(&s->lanes[i].wake);
         pthread_cond_broadcast(&s->changed);
+        for (size_t i = 0; i < s->node_count; i++) {
+            rmi_session_release_dead(s, &s->nodes[i].queue);
+            rmi_queue_drop_all(&s->nodes[i].queue);
+            rmi_session_release_dead(s, &s->nodes[i].queue);
+        }
     }
     pthread_mutex_unlock(&s->mutex);
 }

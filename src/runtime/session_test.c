@@ -343,6 +343,43 @@ static void test_close_and_destroy_inside_callbacks(void **state) {
     rm_pipeline_runner_destroy(&r);
 }
 
+static void ask_session(void *data, size_t size, void *user) {
+    (void)data, (void)size;
+    struct seen *seen = user;
+    rm_stream_session_is_active(seen->destroy); /* takes the session's lock */
+    atomic_fetch_add(&seen->outputs, 1);
+}
+
+/* Data that is lost or dropped is released without a lock held: its owner may use the session in the free function. */
+static void test_released_without_a_lock(void **state) {
+    (void)state;
+    enum { INPUTS = 20 };
+    static float samples[4];
+    struct seen seen = {0};
+    rm_pipeline_runner *r = rmt_runner(4);
+    rm_manifest *m = rmt_manifest("", "{id: slow, node_type: Gate, params: {queue_size: 4}}", "");
+    rmt_gate_set(false);
+    rm_stream_session *s = open_session(r, m, NULL, false);
+    seen.destroy = s;
+    rmt_send(s, rmt_audio(0));
+    rmt_gate_await(1);
+    for (int i = 0; i < INPUTS; i++) {
+        rm_buf *buf = NULL;
+        rm_transport_data d = {0};
+        assert_int_equal(rm_buf_wrap(samples, sizeof samples, ask_session, &seen, &buf), RM_OK);
+        assert_int_equal(rm_runtime_data_create_audio(buf, 0, 4, 48000, 1, &d.data), RM_OK);
+        rm_buf_unref(&buf);
+        rmt_send(s, d);
+    }
+    assert_int_equal(atomic_load(&seen.outputs), INPUTS - 4);
+    rm_stream_session_close(s);
+    assert_int_equal(atomic_load(&seen.outputs), INPUTS);
+    rmt_gate_set(true);
+    rm_stream_session_destroy(&s);
+    rm_manifest_unref(&m);
+    rm_pipeline_runner_destroy(&r);
+}
+
 static void test_what_cannot_be_opened(void **state) {
     (void)state;
     char detail[RM_RUN_DETAIL_MAX];
@@ -469,6 +506,7 @@ int main(void) {
         cmocka_unit_test(test_data_pushes_back),
         cmocka_unit_test(test_outputs_nobody_takes),
         cmocka_unit_test(test_close_and_destroy_inside_callbacks),
+        cmocka_unit_test(test_released_without_a_lock),
         cmocka_unit_test(test_what_cannot_be_opened),
         cmocka_unit_test(test_unary),
         cmocka_unit_test(test_a_thousand_sessions_leave_nothing),
