@@ -7,8 +7,8 @@ require_rmrtc chromium
 CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
 [ -x "$CHROMIUM" ] || skip_all chromium "there is no $CHROMIUM (Debian package chromium)"
 command -v node >/dev/null || skip_all chromium "there is no node (Debian package nodejs)"
-node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' ||
-    skip_all chromium "node $(node --version) is older than 20, which playwright-core asks for"
+node -e 'process.exit(process.versions.node.split(".")[0] >= 18 ? 0 : 1)' ||
+    skip_all chromium "node $(node --version) is older than 18, which playwright-core asks for"
 cd "$here" || exit 1
 if ! node -e 'import("playwright-core").catch(() => process.exit(1))' 2>/dev/null; then
     command -v npm >/dev/null || skip_all chromium "playwright-core is not installed and there is no npm"

@@ -218,7 +218,11 @@ def why_not():
     probe = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True)
     if probe.returncode:
         return "network namespaces are not permitted: " + probe.stderr.strip()
+    # Entering one remounts /sys, which a container or chroot may refuse even where making one is allowed.
+    inside = subprocess.run(["ip", "netns", "exec", name, "true"], capture_output=True, text=True)
     subprocess.run(["ip", "netns", "del", name], capture_output=True)
+    if inside.returncode:
+        return "network namespaces cannot be entered: " + inside.stderr.strip().replace("\n", " ")
     return None
 
 
