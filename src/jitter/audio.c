@@ -19,6 +19,14 @@
 /* The carrier of a repair may be late more often: one loss in twenty stays a loss then. */
 #define REPAIR_QUANTILE 0.95
 
+static void flush(struct rmi_audio_buffer *b) {
+    for (size_t i = 0; i < RMI_AUDIO_SLOTS; i++)
+        rmi_audio_drop(b, &b->slots[i], RMI_AUDIO_SLOT_EMPTY);
+    b->has_newest = b->playing = b->starving = b->silence = false;
+    b->debt = 0;
+    b->low_us[0] = b->low_us[1] = INT64_MAX;
+}
+
 rm_err rmi_audio_buffer_create(const struct rmi_audio_buffer_config *config, struct rmi_audio_buffer **out) {
     if (!config || !out || config->clock_rate < MIN_CLOCK_RATE || config->clock_rate > MAX_CLOCK_RATE ||
         config->chunk_ticks < config->clock_rate / MAX_CHUNKS_PER_S ||
@@ -30,15 +38,9 @@ rm_err rmi_audio_buffer_create(const struct rmi_audio_buffer_config *config, str
         return RM_E_NO_MEMORY;
     b->config = *config;
     b->target_us = config->min_delay_us;
+    flush(b);
     *out = b;
     return RM_OK;
-}
-
-static void flush(struct rmi_audio_buffer *b) {
-    for (size_t i = 0; i < RMI_AUDIO_SLOTS; i++)
-        rmi_audio_drop(b, &b->slots[i], RMI_AUDIO_SLOT_EMPTY);
-    b->has_newest = b->playing = b->starving = b->silence = false;
-    b->debt = 0;
 }
 
 void rmi_audio_buffer_destroy(struct rmi_audio_buffer **buffer) {

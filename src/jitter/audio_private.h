@@ -56,6 +56,8 @@ struct rmi_audio_buffer {
     int64_t tick_us; /* `now` of the pull in progress: control acts once in each */
     bool ticked;
     int64_t stretched_us;
+    int64_t low_us[2]; /* smallest delay at a pull in this second and in the one before */
+    int64_t low_start_us;
     double resample_ppm;
     bool drifting; /* the sender's clock is off by enough to matter */
     struct rmi_audio_buffer_stats stats;

@@ -23,6 +23,8 @@
 #define NOT_DRIFTING_PPM 10.0
 /* Beyond the ceiling by this much, packets are dropped instead of played ever faster. */
 #define HOPELESS_US RMI_MS(100)
+/* A player's timer is on time now and then; see lateness_of_pull. */
+#define LOW_SLICE_US RMI_SEC(1)
 /* At most a quarter of a packet is added or removed, as with other time stretchers half as much is hardly heard. */
 #define STRETCH_SHARE 4
 /* Trim: 500 ppm for a whole 10 ms, and never a resampler that runs for less than it can do. */
@@ -81,19 +83,32 @@ static int64_t last_needed_ts(const struct rmi_audio_buffer *b, int64_t store, c
     return head->ts + (need - 1) / head->duration * head->duration;
 }
 
+/* By how much this pull comes later in its cadence than the earliest of the last one or two seconds. */
+static int64_t lateness_of_pull(struct rmi_audio_buffer *b, int64_t now_us, int64_t delay_us) {
+    if (now_us - b->low_start_us >= LOW_SLICE_US) {
+        b->low_us[1] = now_us - b->low_start_us < 2 * LOW_SLICE_US ? b->low_us[0] : INT64_MAX;
+        b->low_us[0] = INT64_MAX;
+        b->low_start_us = now_us;
+    }
+    b->low_us[0] = rmi_min64(b->low_us[0], delay_us);
+    return delay_us - rmi_min64(b->low_us[0], b->low_us[1]);
+}
+
 /* Where the delay stands; see the top of this file. */
-static struct error judge(const struct rmi_audio_buffer *b, int64_t now_us, int64_t store,
+static struct error judge(struct rmi_audio_buffer *b, int64_t now_us, int64_t store,
                           const struct rmi_audio_slot *head) {
     const int64_t chunk = b->config.chunk_ticks, need = chunk - store;
-    const int64_t last_ts = last_needed_ts(b, store, head);
-    struct error e = {.slack_us = delay_of(b, now_us, last_ts) - rmi_audio_wanted_us(b),
+    const int64_t last_ts = last_needed_ts(b, store, head), delay = delay_of(b, now_us, last_ts);
+    struct error e = {.slack_us = delay - rmi_audio_wanted_us(b),
                       .step_us = rmi_audio_us(b, rmi_min64(head->duration, chunk))};
+    /* A pull that is late must not take away what one on time needs. */
+    const int64_t late = lateness_of_pull(b, now_us, delay), low = e.slack_us - late;
     if (b->drifting)
-        e.us = delay_of(b, now_us, head->ts - store) - rmi_audio_wanted_us(b) - rmi_audio_us(b, chunk);
+        e.us = delay_of(b, now_us, head->ts - store) - late - rmi_audio_wanted_us(b) - rmi_audio_us(b, chunk);
     else if (e.slack_us < 0) /* to the next step of the grid, clearly over its edge, and as many more as it takes */
         e.us = -rmi_audio_us(b, need - (last_ts - head->ts)) - KEEP_US - (-e.slack_us - 1) / e.step_us * e.step_us;
-    else if (e.slack_us >= e.step_us + HYSTERESIS_US)
-        e.us = rmi_audio_us(b, store) + (e.slack_us - HYSTERESIS_US) / e.step_us * e.step_us;
+    else if (low >= e.step_us + HYSTERESIS_US)
+        e.us = rmi_audio_us(b, store) + (low - HYSTERESIS_US) / e.step_us * e.step_us;
     else
         e.us = rmi_max64(rmi_audio_us(b, store) - KEEP_US, 0);
     return e;

@@ -170,7 +170,8 @@ void audio_sim_run(const struct audio_sim_config *config, struct audio_sim_resul
                                                .max_delay_us = config->max_delay_us,
                                                .ignore_own_drift = config->no_resampling};
     assert_int_equal(rmi_audio_buffer_create(&bc, &s->buffer), RM_OK);
-    for (int64_t now = 0; now < config->duration_us; now += RMI_MS(config->chunk_ms)) {
+    for (int64_t tick = 0; tick < config->duration_us; tick += RMI_MS(config->chunk_ms)) {
+        const int64_t now = tick + (int64_t)(chance(s) * (double)config->pull_jitter_us);
         arrive(s, now);
         play_chunk(s, now);
     }
@@ -409,6 +410,56 @@ static void drift_without_resampling(void **state) {
     }
 }
 
+static void a_late_timer_costs_its_lateness(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        struct audio_sim_config c = usual(seed);
+        struct audio_sim_result r;
+        c.pull_jitter_us = RMI_MS(3);
+        audio_sim_run(&c, &r);
+        if (seed % 5 == 0)
+            audio_sim_print("clean, timer up to 3 ms late", &r);
+        assert_int_equal(r.concealed_ticks, 0);
+        assert_true(rmi_histogram_percentile(&r.delay, 95) < (uint64_t)RMI_MS(20));
+    }
+}
+
+/* Everything at once, in any proportion; audio_sim_run checks order, uniqueness and bounds throughout. */
+static void any_mixture(void **state) {
+    (void)state;
+    static const uint32_t lengths[] = {5, 10, 20, 40, 60};
+    struct rmi_prng prng;
+    rmi_prng_seed(&prng, 77);
+    double worst = 0;
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        const uint64_t q = rmi_prng_next(&prng);
+        struct audio_sim_config c = usual(seed);
+        struct audio_sim_result r;
+        c.duration_us = RMI_SEC(20);
+        c.packet_ms = lengths[q % 5];
+        c.chunk_ms = q & 1 << 4 ? 10 : 5;
+        c.jitter_us = RMI_MS((int64_t)(q >> 8) % 100);
+        c.keep_order = q >> 16 & 1;
+        c.loss = (double)(q >> 20 & 31) / 100;
+        c.burst = (double)(q >> 26 & 7);
+        c.reorder = (double)(q >> 30 & 31) / 124;
+        c.duplicate = (double)(q >> 36 & 15) / 150;
+        c.drift_ppm = (double)(q >> 40 & 1023) - 512;
+        c.fec = q >> 52 & 1;
+        c.redundancy = (unsigned)(q >> 53 & 3);
+        c.first_seq = (uint16_t)(65535 - (q >> 55));
+        c.first_timestamp = 0U - (uint32_t)(q >> 44);
+        c.pull_jitter_us = q >> 56 & 1 ? RMI_MS(2) : 0;
+        audio_sim_run(&c, &r);
+        assert_int_equal(r.stats.restarts, 1);
+        const double beyond = audio_sim_concealed(&r) - c.loss;
+        worst = fmax(worst, beyond);
+        assert_true(rmi_histogram_percentile(&r.delay, 99) < (uint64_t)(c.max_delay_us + RMI_MS(100)));
+    }
+    print_message("300 mixtures: concealed beyond what was lost at most %.2f %%\n", 100 * worst);
+    assert_true(worst < 0.15); /* bursts make the share lost in 20 s vary widely by themselves */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clean_network_costs_less_than_a_packet),
@@ -421,6 +472,8 @@ int main(void) {
         cmocka_unit_test(numbers_wrap_unnoticed),
         cmocka_unit_test(a_day_of_drift),
         cmocka_unit_test(drift_without_resampling),
+        cmocka_unit_test(a_late_timer_costs_its_lateness),
+        cmocka_unit_test(any_mixture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

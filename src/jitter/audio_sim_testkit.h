@@ -23,7 +23,8 @@ struct audio_sim_config {
     double phase;      /* 0..1: where in a chunk the first packet comes */
     bool fec;
     bool no_resampling;
-    unsigned redundancy; /* RFC 2198: so many older packets repeated in each */
+    int64_t pull_jitter_us; /* the player's own timer is 0..this late */
+    unsigned redundancy;    /* RFC 2198: so many older packets repeated in each */
     uint16_t first_seq;
     uint32_t first_timestamp;
     int64_t max_delay_us;
