@@ -30,5 +30,7 @@ rm_err rmi_node_keep_fields(const rm_runtime_data *from, rm_runtime_data *to) {
         err = rm_runtime_data_set_arrival_us(to, rm_runtime_data_arrival_us(from));
     if (!err && v)
         err = rm_runtime_data_set_frame_number(to, v->frame_number);
+    if (!err && rm_runtime_data_metadata(from))
+        err = rm_runtime_data_set_metadata(to, rm_runtime_data_metadata(from));
     return err;
 }
