@@ -158,6 +158,7 @@ static void read_metadata(struct rm_manifest *m, struct rmi_faults *f) {
 static void read_node(struct rm_manifest *m, const struct rmi_doc_node *doc, struct rmi_faults *f) {
     static const char *const required[] = {"id", "node_type", NULL};
     static const char *const bools[] = {"is_streaming", "is_output_node", "fast_path"};
+    static const char *const in_params[] = {"on_error", "queue_size", "own_thread"};
     struct rmi_manifest_node *n = &m->nodes[m->node_count++];
     *n = (struct rmi_manifest_node){.doc = doc, .params = rmi_doc_get(doc, "params")};
     if (!is_kind(f, doc, JSON_OBJECT, "an object"))
@@ -165,6 +166,9 @@ static void read_node(struct rm_manifest *m, const struct rmi_doc_node *doc, str
     check_keys(f, doc, node_keys, required);
     for (size_t i = 0; i < sizeof bools / sizeof bools[0]; i++)
         check_bool(f, doc, bools[i]);
+    for (size_t i = 0; i < sizeof in_params / sizeof in_params[0]; i++)
+        if (rmi_doc_get(doc, in_params[i]))
+            rmi_fault_warning(f, rmi_doc_get(doc, in_params[i]), NULL, "ignored here; write it in the node's params");
     if (require(f, doc, "id", node_keys))
         n->id = rmi_manifest_text(f, doc, "id", true);
     if (require(f, doc, "node_type", node_keys))

@@ -208,6 +208,13 @@ static void test_odd_but_accepted(void **state) {
            "m:1:205: warning: connections[1]: the same connection again, ignored\n");
 }
 
+static void test_policy_in_the_wrong_place(void **state) {
+    (void)state;
+    expect("version: v1\nmetadata: {}\nconnections: []\nnodes: [{id: a, node_type: PlainNode, on_error: mute}]\n",
+           RM_MANIFEST_YAML, RM_OK,
+           "m:4:49: warning: nodes[0].on_error: ignored here; write it in the node's params\n");
+}
+
 static void test_missing_parts(void **state) {
     (void)state;
     expect("{}", RM_MANIFEST_JSON, RM_E_CONFIG,
@@ -382,6 +389,7 @@ int main(void) {
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_cycles_are_named),
         cmocka_unit_test(test_odd_but_accepted),
+        cmocka_unit_test(test_policy_in_the_wrong_place),
         cmocka_unit_test(test_missing_parts),
         cmocka_unit_test(test_syntax_and_limits),
         cmocka_unit_test(test_depth_and_size),
