@@ -15,8 +15,9 @@ struct rmi_codec_picture {
     int width, height;
     const uint8_t *plane[3];
     int stride[3];
-    /* From a VP9 decoder: the buffer the planes lie in; rmi_buf_ref it to keep the picture without a copy, for reading
-     * only (the decoder predicts from it). NULL from the others: copy what is to outlive the next call. */
+    /* From a VP9 decoder: the buffer the planes lie in; rmi_buf_ref it, or put it into a runtime data object
+     * (rmi_frame_pool_wrap_video), to keep the picture without a copy, for reading only (the decoder predicts from it).
+     * NULL from the others: copy what is to outlive the next call. */
     struct rmi_buf *buf;
 };
 

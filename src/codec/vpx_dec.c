@@ -58,6 +58,7 @@ static struct rmi_buf *take_slot(struct vpx_decoder *v, size_t bytes) {
     if (!fresh)
         return NULL;
     memset(fresh->data, 0, bytes);
+    fresh->len = bytes; /* all of it may be read by whoever keeps the picture */
     if (spare) {
         rmi_buf_unref(spare);
         *spare = rmi_buf_ref(fresh);
