@@ -13,7 +13,7 @@ cd "$here" || exit 1
 if ! node -e 'import("playwright-core").catch(() => process.exit(1))' 2>/dev/null; then
     command -v npm >/dev/null || skip_all chromium "playwright-core is not installed and there is no npm"
     npm ci --no-audit --no-fund >"$tmp/npm" 2>&1 </dev/null ||
-        skip_all chromium "playwright-core could not be installed: $(grep -m 1 'npm error' "$tmp/npm")"
+        skip_all chromium "playwright-core could not be installed: $(grep -m 1 -E 'npm (error|ERR!)' "$tmp/npm")"
 fi
 mkdir "$tmp/home"
 # Playwright and Chromium keep everything below HOME and TMPDIR, so that it goes with them.
