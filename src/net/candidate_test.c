@@ -141,8 +141,8 @@ static void malformed_lines_are_refused(void **state) {
         "candidate:1 1 udp 1 192.0.2.1 5000 typ host\r\na=candidate:1 1 udp 1 192.0.2.1 5000 typ host",
         "candidate:1 1 udp 1 192.0.2.1 5000 typ host x \x80",
         "candidate:1\t1 udp 1 192.0.2.1 5000 typ host",
-        "candidate:1 1 udp 1 "
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.b 5000 typ host",
+        ("candidate:1 1 udp 1 "
+         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.b 5000 typ host"),
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct rmi_candidate c = {.component = 77};
@@ -212,8 +212,8 @@ static void assert_round_trip(const struct rmi_candidate *c) {
 static void truncation_and_flip_sweep(void **state) {
     (void)state;
     static const char *const lines[] = {
-        "a=candidate:842163049 1 udp 1677729535 2001:db8::7%2 46154 typ srflx raddr 10.0.0.1 rport 1 ufrag EsAw x "
-        "y\r\n",
+        ("a=candidate:842163049 1 udp 1677729535 2001:db8::7%2 46154 typ srflx raddr 10.0.0.1 rport 1 ufrag EsAw x "
+         "y\r\n"),
         "candidate:1 1 udp 2113937151 7e0b5a52-8e4d-4f0c-9d2c-2d5a3f9f1c11.local 51556 typ host generation 0",
         "candidate:1 1 tcp 1518280447 192.0.2.1 9 typ host tcptype active",
     };

@@ -224,8 +224,8 @@ static void cut_and_damaged_messages_do_no_harm(void **state) {
     (void)state;
     static const char *const samples[] = {
         "{\"method\":\"peer.offer\",\"params\":{\"from\":\"bob\",\"to\":\"me\",\"sdp\":\"v=0\\r\\nm=\"}}",
-        "{\"method\":\"peer.ice_candidate\",\"params\":{\"from\":\"bob\",\"candidate\":\"{\\\"candidate\\\":"
-        "\\\"candidate:1\\\"}\"}}",
+        ("{\"method\":\"peer.ice_candidate\",\"params\":{\"from\":\"bob\",\"candidate\":\"{\\\"candidate\\\":"
+         "\\\"candidate:1\\\"}\"}}"),
         "{\"id\":1,\"result\":{\"peer_id\":\"me\",\"other_peers\":[\"a\",{\"peer_id\":\"b\"}]}}",
         "{\"id\":null,\"error\":{\"code\":-32602,\"message\":\"x\",\"data\":{\"reason\":\"already\"}}}",
     };
