@@ -159,8 +159,11 @@ static void on_disconnected(struct rmi_endpoint *ep, const char *from, const cha
     }
     char detail[256];
     snprintf(detail, sizeof detail, "the peer gave up: %.200s", reason[0] ? reason : "no reason given");
+    rm_err err = rmi_err_by_name(reason, RM_E_CLOSED);
+    if (ep->relay_err && (err == RM_E_ICE_FAILED || err == RM_E_ICE_NO_RELAY))
+        err = ep->relay_err; /* it found no path, and the one missing is ours: the better reason */
     p->tell = false;
-    rmi_pc_abort(p->pc, ep->now_us, rmi_err_by_name(reason, RM_E_CLOSED), detail);
+    rmi_pc_abort(p->pc, ep->now_us, err, detail);
     rmi_ep_drain_peer(ep, p);
 }
 
