@@ -3,49 +3,16 @@
  * heap call of the process, whoever makes it. Under a sanitizer, which has a heap of its own, calls are not counted. */
 #include "frame/pool.h"
 #include "runtime/runner.h"
+#include "support/heap_count.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define HEAP_IS_ANOTHERS 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
-#define HEAP_IS_ANOTHERS 1
-#endif
-
-static atomic_size_t heap_calls;
-
-#ifndef HEAP_IS_ANOTHERS
-/* What glibc's own functions of these names do. */
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *old, size_t size);
-
-void *malloc(size_t size) {
-    atomic_fetch_add(&heap_calls, 1);
-    return __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size) {
-    atomic_fetch_add(&heap_calls, 1);
-    return __libc_calloc(count, size);
-}
-
-void *realloc(void *old, size_t size) {
-    atomic_fetch_add(&heap_calls, 1);
-    return __libc_realloc(old, size);
-}
-#endif
 
 #define SESSIONS 10
 #define WARM_UP 50

@@ -16,7 +16,6 @@ struct conn {
 };
 
 struct rmi_signaling_host {
-    struct rmi_loop *loop;
     struct rmi_timer *timer;
     struct rmi_ws_server *ws;
     struct rmi_sig_server *core;
@@ -119,7 +118,6 @@ rm_err rmi_signaling_host_create(struct rmi_loop *loop, const struct rmi_signali
     struct rmi_signaling_host *h = calloc(1, sizeof *h);
     if (!h)
         return RM_E_NO_MEMORY;
-    h->loop = loop;
     h->log = config->log;
     struct rmi_sig_server_config sc;
     rmi_sig_server_config_init(&sc);
@@ -171,8 +169,4 @@ void rmi_signaling_host_destroy(struct rmi_signaling_host **ph) {
 
 uint16_t rmi_signaling_host_port(const struct rmi_signaling_host *h) {
     return rmi_ws_server_port(h->ws);
-}
-
-void rmi_signaling_host_stats(const struct rmi_signaling_host *h, struct rmi_sig_server_stats *out) {
-    rmi_sig_server_stats(h->core, out);
 }

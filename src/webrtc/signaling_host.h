@@ -28,6 +28,5 @@ rm_err rmi_signaling_host_create(struct rmi_loop *loop, const struct rmi_signali
 /* Accepts NULL. Legal on the loop thread or once the loop has stopped. */
 void rmi_signaling_host_destroy(struct rmi_signaling_host **host);
 uint16_t rmi_signaling_host_port(const struct rmi_signaling_host *host);
-void rmi_signaling_host_stats(const struct rmi_signaling_host *host, struct rmi_sig_server_stats *out);
 
 #endif

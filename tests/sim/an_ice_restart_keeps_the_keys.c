@@ -8,11 +8,6 @@ struct pair {
     struct rmt_peer *a, *b;
 };
 
-static bool both_connected(void *ctx) {
-    const struct pair *p = ctx;
-    return rmt_peer_state(p->a, "bob") == RMI_PC_CONNECTED && rmt_peer_state(p->b, "alice") == RMI_PC_CONNECTED;
-}
-
 static int64_t dtls_time(const struct rmt_peer *p, const char *other) {
     return rmi_pc_steps_of(rmi_endpoint_peer(rmt_peer_endpoint(p), other))->dtls_us;
 }
@@ -49,7 +44,7 @@ static void scenario(uint64_t seed, struct rmt_sim *sim) {
     rmt_peer_start(p.a);
     rmt_vnet_run_for(v, RMI_MS(300));
     rmt_peer_start(p.b);
-    RMT_CHECK(v, rmt_vnet_run_while_not(v, both_connected, &p, rmt_vnet_now(v) + RMI_SEC(3)));
+    RMT_CHECK(v, rmt_vnet_run_while_not(v, rmt_mesh_all_connected, m, rmt_vnet_now(v) + RMI_SEC(3)));
     int64_t dtls_a = dtls_time(p.a, "bob"), dtls_b = dtls_time(p.b, "alice");
     uint16_t sequence = 0;
     RMT_CHECK_INT(v, talk(v, &p, &sequence, 10), 20);
@@ -64,7 +59,7 @@ static void scenario(uint64_t seed, struct rmt_sim *sim) {
         rmt_peer_pump(p.a);
         rmt_peer_pump(p.b);
         RMT_CHECK_INT(v, talk(v, &p, &sequence, 50), 100); /* not one packet is lost on the old path */
-        RMT_CHECK(v, both_connected(&p));
+        RMT_CHECK(v, rmt_mesh_all_connected(m));
         RMT_CHECK(v, restarts(p.a, "bob") >= (uint32_t)round + 1 && restarts(p.b, "alice") >= (uint32_t)round + 1);
     }
 
@@ -74,7 +69,7 @@ static void scenario(uint64_t seed, struct rmt_sim *sim) {
     RMT_CHECK_INT(v, rmi_endpoint_restart_ice(rmt_peer_endpoint(p.b), rmt_peer_now(p.b), "alice"), RM_OK);
     rmt_peer_pump(p.b);
     rmt_vnet_run_for(v, RMI_MS(1500));
-    RMT_CHECK(v, both_connected(&p));
+    RMT_CHECK(v, rmt_mesh_all_connected(m));
     RMT_CHECK_INT(v, talk(v, &p, &sequence, 20), 40);
     RMT_CHECK_INT(v, dtls_time(p.a, "bob"), dtls_a);
     RMT_CHECK_INT(v, dtls_time(p.b, "alice"), dtls_b);

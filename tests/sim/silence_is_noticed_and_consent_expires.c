@@ -8,11 +8,6 @@ struct pair {
     struct rmt_peer *a, *b;
 };
 
-static bool both_connected(void *ctx) {
-    const struct pair *p = ctx;
-    return rmt_peer_state(p->a, "bob") == RMI_PC_CONNECTED && rmt_peer_state(p->b, "alice") == RMI_PC_CONNECTED;
-}
-
 static bool both_disconnected(void *ctx) {
     const struct pair *p = ctx;
     return rmt_peer_state(p->a, "bob") == RMI_PC_DISCONNECTED && rmt_peer_state(p->b, "alice") == RMI_PC_DISCONNECTED;
@@ -43,7 +38,7 @@ static void scenario(uint64_t seed, struct rmt_sim *sim) {
     rmt_peer_start(p.a);
     rmt_vnet_run_for(v, RMI_MS(300));
     rmt_peer_start(p.b);
-    RMT_CHECK(v, rmt_vnet_run_while_not(v, both_connected, &p, rmt_vnet_now(v) + RMI_SEC(3)));
+    RMT_CHECK(v, rmt_vnet_run_while_not(v, rmt_mesh_all_connected, m, rmt_vnet_now(v) + RMI_SEC(3)));
 
     /* Idle for ten minutes, the server gone for most of it, a wall clock stepping by hours: nothing happens. */
     rmt_mesh_server_down(m);
@@ -52,7 +47,7 @@ static void scenario(uint64_t seed, struct rmt_sim *sim) {
     rmt_vnet_run_for(v, RMI_SEC(250));
     rmt_mesh_server_up(m);
     rmt_vnet_run_for(v, RMI_SEC(50));
-    RMT_CHECK(v, both_connected(&p));
+    RMT_CHECK(v, rmt_mesh_all_connected(m));
     RMT_CHECK_INT(v, rmt_peer_entered(p.a, RMI_PC_DISCONNECTED) + rmt_peer_entered(p.b, RMI_PC_DISCONNECTED), 0);
     RMT_CHECK_INT(v, rmt_peer_entered(p.a, RMI_PC_CONNECTED) + rmt_peer_entered(p.b, RMI_PC_CONNECTED), 2);
 
@@ -61,7 +56,7 @@ static void scenario(uint64_t seed, struct rmt_sim *sim) {
     cut(hb, t, t + RMI_SEC(5));
     RMT_CHECK(v, rmt_vnet_run_while_not(v, both_disconnected, &p, t + RMI_MS(3500)));
     RMT_CHECK(v, rmt_vnet_now(v) - t > RMI_MS(1000)); /* not at the first lost packet */
-    RMT_CHECK(v, rmt_vnet_run_while_not(v, both_connected, &p, t + RMI_SEC(5) + RMI_MS(1500)));
+    RMT_CHECK(v, rmt_vnet_run_while_not(v, rmt_mesh_all_connected, m, t + RMI_SEC(5) + RMI_MS(1500)));
 
     /* For good: 30 s after the last answer consent is gone; everything is released on both sides. */
     t = rmt_vnet_now(v);

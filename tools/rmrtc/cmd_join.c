@@ -125,7 +125,7 @@ static int watch(struct join *j, rm_webrtc *t, int signal_fd) {
         if (!take_events(t, &view))
             break;
         int64_t now = rmi_now_us();
-        view_refresh(&view, now - start);
+        view_refresh(&view);
         bool over = (j->duration_s && now - start >= j->duration_s * 1000000) || view.signaling_failed ||
                     (j->until_connected && view.connected_now >= (size_t)j->until_connected);
         if (over && !leaving) {

@@ -128,8 +128,7 @@ void view_event(struct view *v, const rm_event *ev) {
         print_change(v, ev);
 }
 
-void view_refresh(struct view *v, int64_t elapsed_us) {
-    (void)elapsed_us;
+void view_refresh(struct view *v) {
     if (!v->dirty || v->finished)
         return;
     v->dirty = false;

@@ -29,9 +29,9 @@ struct view {
 
 void view_init(struct view *v, rm_webrtc *t, bool json);
 void view_event(struct view *v, const rm_event *ev);
-void view_refresh(struct view *v, int64_t elapsed_us); /* redraws when something changed */
-void view_tick(struct view *v, int64_t elapsed_us);    /* once a second */
-void view_finish(struct view *v);                      /* keep this picture for the summary */
+void view_refresh(struct view *v);                  /* redraws when something changed */
+void view_tick(struct view *v, int64_t elapsed_us); /* once a second */
+void view_finish(struct view *v);                   /* keep this picture for the summary */
 void view_summary(struct view *v);
 
 #endif
