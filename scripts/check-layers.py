@@ -22,7 +22,7 @@ ALLOWED = {
     "signaling": {"base"},
     "obs": {"base"},
     "runtime": {"base", "frame", "media"},
-    "nodes": {"base", "frame", "media", "runtime"},
+    "nodes": {"base", "frame", "codec", "media", "runtime"},  # codec: VideoEncoder and VideoDecoder
     "peer": PEER_SEES,
     "session": SESSION_SEES,
     "io": {"base", "net"},
