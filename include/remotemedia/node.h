@@ -73,6 +73,22 @@ RM_API bool rm_node_cancelled(const rm_node_context *context);
 RM_API const char *rm_node_id(const rm_node_context *context);
 RM_API const char *rm_node_session_id(const rm_node_context *context);
 
+/* Frames to be written and emitted, from memory that the node's context keeps and uses again: no heap call in the
+ * steady state. When very many are in use at once, further ones come from the heap. They carry the stream id, the
+ * arrival time and, each kind to its own kind, the metadata or frame number of the input being processed; all else as
+ * if constructed. What they hold is what an earlier frame left: write all of it. Only in create, process and flush;
+ * frames may be kept longer than the node lives. *out is untouched on failure. RM_E_INVALID_ARG  a value that the
+ * constructors of <remotemedia/data.h> do not take RM_E_NO_MEMORY */
+
+/* I420 with even sides; timestamp_us >= 0. Rows may lie further apart than they are wide (rm_video.strides). Write
+ * through rm_runtime_data_write_plane. */
+RM_API rm_err rm_node_new_video(rm_node_context *context, uint32_t width, uint32_t height, int64_t timestamp_us,
+                                rm_runtime_data **out);
+/* Room for `sample_count` samples of all channels together, more than 0; rm_runtime_data_set_sample_count shortens.
+ * Without a time: rm_runtime_data_set_timestamp_us. */
+RM_API rm_err rm_node_new_audio(rm_node_context *context, size_t sample_count, uint32_t sample_rate, uint32_t channels,
+                                rm_runtime_data **out);
+
 typedef enum rm_node_flags {
     RM_NODE_OWN_THREAD = 1 /* may take longer than a few milliseconds: gets a thread of its own in each session */
 } rm_node_flags;

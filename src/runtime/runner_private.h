@@ -3,6 +3,7 @@
 #define RMI_RUNTIME_RUNNER_PRIVATE_H
 
 #include "runtime/manifest_private.h"
+#include "runtime/node_data.h"
 #include "runtime/queue.h"
 #include "runtime/runner.h"
 #include <pthread.h>
@@ -27,8 +28,9 @@ struct rmi_loss {
 struct rm_node_context {
     struct rm_stream_session *session;
     struct rmi_run_node *node;
-    const rm_transport_data *current; /* the input being processed */
-    char detail[RM_RUN_DETAIL_MAX];   /* of rm_node_fail */
+    const rm_transport_data *current;             /* the input being processed */
+    char detail[RM_RUN_DETAIL_MAX];               /* of rm_node_fail */
+    struct rmi_frame_pool *pools[RMI_NODE_POOLS]; /* made at the first use; the node's thread only */
 };
 
 struct rmi_run_node {

@@ -24,6 +24,7 @@ static void free_session(struct rm_stream_session *s) {
         struct rmi_run_node *n = &s->nodes[i];
         if (n->has_state && n->node_class->destroy)
             n->node_class->destroy(n->state);
+        rmi_node_pools_fini(n->context.pools);
         rmi_queue_fini(&n->queue);
         rm_transport_data_clear(&n->last);
         free(n->successors);
