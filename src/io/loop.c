@@ -102,6 +102,28 @@ static void on_host(uv_poll_t *handle, int status, int events) {
     drain_timerfd(loop->host_fd);
 }
 
+static struct rmi_list *next_job(struct rmi_loop *loop, size_t *left) {
+    pthread_mutex_lock(&loop->lock);
+    struct rmi_list *node = *left ? rmi_list_pop_front(&loop->jobs) : NULL;
+    pthread_mutex_unlock(&loop->lock);
+    *left -= *left > 0;
+    return node;
+}
+
+/* Those there are now: a job that asks for itself waits for the next turn. */
+static void run_jobs(struct rmi_loop *loop) {
+    size_t left = 0;
+    pthread_mutex_lock(&loop->lock);
+    RMI_LIST_FOREACH (node, tmp, &loop->jobs) {
+        left++;
+    }
+    pthread_mutex_unlock(&loop->lock);
+    for (struct rmi_list *node = next_job(loop, &left); node; node = next_job(loop, &left)) {
+        struct rmi_job *job = RMI_CONTAINER_OF(node, struct rmi_job, node);
+        job->fn(job->ctx);
+    }
+}
+
 static void on_wake(uv_async_t *handle) {
     struct rmi_loop *loop = handle->data;
     struct rmi_list run;
@@ -115,6 +137,7 @@ static void on_wake(uv_async_t *handle) {
         p->fn(p->ctx);
         free(p);
     }
+    run_jobs(loop);
 }
 
 /* Every step is undone by rmi_loop_destroy's close_all, which skips handles never initialised (type unknown). */
@@ -143,6 +166,7 @@ rm_err rmi_loop_create(struct rmi_loop **out) {
     rmi_list_init(&loop->timers);
     rmi_list_init(&loop->children);
     rmi_list_init(&loop->posts);
+    rmi_list_init(&loop->jobs);
     loop->armed_us = RMI_NEVER;
     loop->timer_fd = loop->host_fd = -1;
     if (pthread_mutex_init(&loop->lock, NULL) != 0) {
@@ -173,6 +197,8 @@ static void drop_posts(struct rmi_loop *loop) {
     loop->closed = true;
     for (struct rmi_list *node = rmi_list_pop_front(&loop->posts); node; node = rmi_list_pop_front(&loop->posts))
         free(RMI_CONTAINER_OF(node, struct post, node));
+    while (rmi_list_pop_front(&loop->jobs)) {
+    }
     pthread_mutex_unlock(&loop->lock);
 }
 
@@ -279,6 +305,17 @@ rm_err rmi_loop_post(struct rmi_loop *loop, rmi_loop_fn fn, void *ctx) {
     pthread_mutex_unlock(&loop->lock);
     if (closed)
         free(p);
+    return closed ? RM_E_CLOSED : RM_OK;
+}
+
+rm_err rmi_loop_ask(struct rmi_loop *loop, struct rmi_job *job) {
+    pthread_mutex_lock(&loop->lock);
+    bool closed = loop->closed;
+    if (!closed && !job->node.next) {
+        rmi_list_push_back(&loop->jobs, &job->node);
+        uv_async_send(&loop->wake);
+    }
+    pthread_mutex_unlock(&loop->lock);
     return closed ? RM_E_CLOSED : RM_OK;
 }
 

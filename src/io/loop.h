@@ -2,6 +2,7 @@
 #ifndef RMI_IO_LOOP_H
 #define RMI_IO_LOOP_H
 
+#include "base/list.h"
 #include <remotemedia/error.h>
 #include <stdint.h>
 
@@ -40,6 +41,16 @@ rm_err rmi_loop_run_until(struct rmi_loop *loop, const int *done, int64_t deadli
 /* Any thread: have fn(ctx) run on the loop's thread, in the order posted. A post from inside a posted function runs in
  * the next turn. RM_E_CLOSED once destruction began, RM_E_NO_MEMORY. */
 rm_err rmi_loop_post(struct rmi_loop *loop, rmi_loop_fn fn, void *ctx);
+
+/* The same without memory of its own, for what is asked for often: requests made before it has run are one. The job is
+ * the caller's, zeroed but for fn and ctx, and must stay until the loop is destroyed or the job ran last. */
+struct rmi_job {
+    struct rmi_list node; /* the loop's */
+    rmi_loop_fn fn;
+    void *ctx;
+};
+/* Any thread. RM_E_CLOSED once destruction began. */
+rm_err rmi_loop_ask(struct rmi_loop *loop, struct rmi_job *job);
 
 /* A one-shot timer with microsecond deadlines (timerfd). Created disarmed; re-arm it inside its own callback freely. */
 rm_err rmi_timer_create(struct rmi_loop *loop, rmi_timer_fn fn, void *ctx, struct rmi_timer **out);

@@ -28,6 +28,7 @@ struct rmi_loop {
     struct rmi_list children;
     pthread_mutex_t lock;
     struct rmi_list posts; /* under lock */
+    struct rmi_list jobs;  /* asked for; under lock */
     bool closed;           /* under lock */
     atomic_bool stop;
     bool in_turn;

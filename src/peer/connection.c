@@ -334,6 +334,10 @@ const struct rmi_pc_steps *rmi_pc_steps_of(const struct rmi_pc *pc) {
 const struct rmi_ice_agent *rmi_pc_ice(const struct rmi_pc *pc) {
     return pc->ice;
 }
+uint32_t rmi_pc_negotiations(const struct rmi_pc *pc) {
+    return pc->negotiations;
+}
+
 const struct rmi_jsep_result *rmi_pc_negotiated(const struct rmi_pc *pc) {
     return rmi_jsep_result(pc->jsep);
 }

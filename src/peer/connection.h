@@ -143,6 +143,8 @@ const char *rmi_pc_error_detail(const struct rmi_pc *pc); /* "" unless failed */
 const struct rmi_pc_steps *rmi_pc_steps_of(const struct rmi_pc *pc);
 const struct rmi_ice_agent *rmi_pc_ice(const struct rmi_pc *pc);
 const struct rmi_jsep_result *rmi_pc_negotiated(const struct rmi_pc *pc);
+/* Grows with each description of the remote that was applied: then rmi_pc_negotiated may say something new. */
+uint32_t rmi_pc_negotiations(const struct rmi_pc *pc);
 void rmi_pc_get_stats(const struct rmi_pc *pc, struct rmi_pc_stats *out);
 enum rmi_srtp_profile rmi_pc_srtp_profile(const struct rmi_pc *pc);
 /* Whether a description comes from the session this connection talks to: same o= id, or none known yet. */

@@ -249,6 +249,7 @@ rm_err rmi_pc_remote_description(struct rmi_pc *pc, int64_t now_us, enum rmi_sdp
         return err;
     }
     pc->restart_pending = false;
+    pc->negotiations++;
     if (!pc->steps.negotiated_us)
         pc->steps.negotiated_us = now_us;
     rmi_pc_update(pc);

@@ -79,6 +79,7 @@ struct rmi_pc {
     struct rmi_pc_echo *echo; /* allocated on first need, freed once DTLS is connected */
     size_t echo_count;
 
+    uint32_t negotiations;
     uint64_t remote_session; /* o= session id of the remote description */
     struct rmi_fingerprint remote_fps[RMI_SDP_FINGERPRINT_MAX];
     size_t remote_fp_count;
