@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RMI_PEER_RTP_SESSION_H
+#define RMI_PEER_RTP_SESSION_H
+
+#include "base/log.h"
+#include "base/rng.h"
+#include "rtp/batch.h"
+#include "rtp/ext.h"
+#include "sdp/jsep.h"
+#include <remotemedia/error.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* RTP and RTCP of one connection (RFC 3550, RFC 8834): numbers and header extensions of what is sent, sources and
+ * losses of what is received, reports, feedback and retransmission both ways. Pure; one thread (the network's).
+ * Decoding, waiting for order and playing are the receivers' (src/session). */
+struct rmi_rtp_session;
+
+enum rmi_rtp_kind { RMI_RTP_AUDIO, RMI_RTP_VIDEO, RMI_RTP_KINDS };
+
+/* A received media packet. Pointers are valid during the call. */
+struct rmi_rtp_in {
+    enum rmi_rtp_kind kind;
+    enum rmi_payload_format format;
+    uint32_t ssrc, timestamp;
+    uint16_t seq;
+    bool marker;
+    bool repaired; /* came by retransmission */
+    bool padding;  /* no payload, but its number counts */
+    bool has_audio_level, voice;
+    uint8_t audio_level;
+    const uint8_t *payload;
+    size_t len;
+    int64_t arrival_us;
+};
+
+struct rmi_rtp_session_ops {
+    /* As rmi_pc_send: `data` has RMI_HEADROOM in front and `cap` bytes. */
+    rm_err (*send)(void *ctx, int64_t now_us, bool rtcp, uint8_t *data, size_t len, size_t cap);
+    void (*on_media)(void *ctx, const struct rmi_rtp_in *packet);
+    /* The remote wants a key frame of ours (PLI or FIR, coalesced: at most one call each 300 ms). */
+    void (*on_key_request)(void *ctx, int64_t now_us);
+    /* A sender report of the remote: ties its timestamps to its clock (for lip sync). */
+    void (*on_sender_report)(void *ctx, enum rmi_rtp_kind kind, uint64_t ntp, uint32_t timestamp);
+    /* The remote stream of this kind ended (BYE). */
+    void (*on_bye)(void *ctx, enum rmi_rtp_kind kind);
+};
+
+struct rmi_rtp_session_config {
+    struct rmi_rng rng;
+    struct rmi_log *log;
+    const char *name; /* remote peer, for log lines; copied */
+    struct rmi_rtp_session_ops ops;
+    void *ctx;
+    bool rtcp_reports;        /* SR/RR/SDES; feedback (NACK, PLI, TWCC) is sent all the same where negotiated */
+    int64_t rtcp_interval_us; /* mean time between reports, randomised by RFC 3550 6.3.1; 0 = 1 s */
+    int64_t unix_offset_us;   /* add to now_us for the time of day: NTP stamps of sender reports */
+    size_t history_packets;   /* video packets kept for retransmission, power of two; 0 = 1024 */
+};
+
+rm_err rmi_rtp_session_create(const struct rmi_rtp_session_config *config, struct rmi_rtp_session **out);
+void rmi_rtp_session_destroy(struct rmi_rtp_session **session);
+
+/* Takes over what was negotiated (again, after each negotiation; running streams go on, with their numbers). */
+void rmi_rtp_session_negotiated(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_jsep_result *result);
+/* What we may send now: the codec the remote wants most among those in `result`. False: nothing of this kind. */
+bool rmi_rtp_session_send_format(const struct rmi_rtp_session *s, enum rmi_rtp_kind kind,
+                                 enum rmi_payload_format *format);
+/* Whether this format may be sent. `fmtp` (may be NULL) receives the remote's parameters, never NULL then. */
+bool rmi_rtp_session_accepts(const struct rmi_rtp_session *s, enum rmi_payload_format format, const char **fmtp);
+
+/* One unprotected packet from the connection (rmi_pc_on_packet). */
+void rmi_rtp_session_input(struct rmi_rtp_session *s, int64_t now_us, bool rtcp, uint8_t *data, size_t len);
+/* Sends every packet of a batch. RM_E_STATE: not connected; RM_E_UNSUPPORTED: the format is not negotiated. */
+rm_err rmi_rtp_session_send(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtp_batch *batch);
+/* Ask the remote for a key frame of its video: PLI, or FIR where only that is negotiated. At most one in 300 ms. */
+void rmi_rtp_session_ask_key(struct rmi_rtp_session *s, int64_t now_us);
+/* The receiver of this kind has no use for numbers before `seq` any more: stop asking for them. */
+void rmi_rtp_session_done_before(struct rmi_rtp_session *s, enum rmi_rtp_kind kind, uint16_t seq);
+/* BYE for our streams, before a connection is closed. */
+void rmi_rtp_session_bye(struct rmi_rtp_session *s, int64_t now_us);
+
+int64_t rmi_rtp_session_next_deadline(const struct rmi_rtp_session *s);
+void rmi_rtp_session_timeout(struct rmi_rtp_session *s, int64_t now_us);
+
+/* W3C statistics names where they exist (RTCInboundRtpStreamStats, RTCOutboundRtpStreamStats, RTCRemoteInbound...). */
+struct rmi_rtp_stream_stats {
+    bool active;
+    enum rmi_payload_format format;
+    uint32_t ssrc;
+    uint64_t packets, bytes; /* payload bytes, as in W3C bytesSent/bytesReceived */
+    uint64_t frames;         /* sent batches; 0 for received */
+    int64_t packets_lost;    /* cumulative: in: ours; out: as the remote reports */
+    double fraction_lost;    /* 0..1, last interval */
+    int64_t jitter_us;       /* in: ours; out: as the remote reports */
+    uint64_t nacks, plis, firs, retransmitted, rtx_packets, key_frames;
+    uint64_t dropped; /* in: unknown payload type or SSRC beyond the cap, duplicates of retransmission */
+};
+struct rmi_rtp_session_stats {
+    struct rmi_rtp_stream_stats in[RMI_RTP_KINDS], out[RMI_RTP_KINDS];
+    int64_t rtt_us; /* from report blocks; 0: unknown */
+    uint64_t remb_bps;
+    uint64_t rtcp_in, rtcp_out, rtcp_malformed, rtp_malformed, twcc_sent, twcc_received;
+};
+void rmi_rtp_session_get_stats(const struct rmi_rtp_session *s, struct rmi_rtp_session_stats *out);
+
+#endif
