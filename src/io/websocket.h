@@ -64,6 +64,7 @@ typedef uint64_t rmi_ws_conn_id;
 struct rmi_ws_http_reply {
     int status;               /* 200, 404 ... */
     const char *content_type; /* NULL: text/plain */
+    const char *fields;       /* further header lines, each with its CR LF; NULL: none */
     const void *body;
     size_t body_len;
 };

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADERS_MAX 512 /* the longest is below 300 bytes with a type of TYPE_MAX */
+#define HEADERS_MAX 2048 /* the longest is below 300 bytes with a type of TYPE_MAX, without the owner's own fields */
 #define TYPE_MAX 128
+#define FIELDS_MAX 1536
 #define REPLY_US RMI_SEC(30) /* for a whole page over a slow line */
 #define STATUS_MIN 200
 #define STATUS_MAX 599
@@ -15,25 +16,27 @@ static const char answer_101[] = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: w
                                  "Sec-WebSocket-Accept: %s\r\n\r\n";
 
 /* One reply for each connection: browsers open another one. */
-static void reply(struct rmi_ws_conn *conn, int status, const char *type, const void *body, size_t body_len) {
+static void reply(struct rmi_ws_conn *conn, const struct rmi_ws_http_reply *r) {
     char head[HEADERS_MAX];
-    int n = snprintf(head, sizeof head,
-                     "HTTP/1.1 %d %s\r\nContent-Type: %.*s\r\nContent-Length: %zu\r\nConnection: close\r\n"
-                     "X-Content-Type-Options: nosniff\r\n%s%s\r\n",
-                     status, rmi_http_reason(status), TYPE_MAX, type, body_len,
-                     status == RMI_HTTP_METHOD ? "Allow: GET\r\n" : "",
-                     status == RMI_HTTP_UPGRADE_REQUIRED ? "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n" : "");
+    int n =
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 %d %s\r\nContent-Type: %.*s\r\nContent-Length: %zu\r\nConnection: close\r\n"
+                 "X-Content-Type-Options: nosniff\r\n%s%s%s\r\n",
+                 r->status, rmi_http_reason(r->status), TYPE_MAX, r->content_type ? r->content_type : "text/plain",
+                 r->body_len, r->status == RMI_HTTP_METHOD ? "Allow: GET\r\n" : "",
+                 r->status == RMI_HTTP_UPGRADE_REQUIRED ? "Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n" : "",
+                 r->fields ? r->fields : "");
     conn->state = RMI_WS_CONN_ENDING;
     rmi_ws_conn_kill_at(conn, rmi_now_us() + REPLY_US);
     rmi_stream_write(conn->stream, head, (size_t)n);
-    rmi_stream_write(conn->stream, body, body_len);
+    rmi_stream_write(conn->stream, r->body, r->body_len);
     rmi_stream_shutdown(conn->stream);
 }
 
 static void refuse(struct rmi_ws_conn *conn, int status) {
     char body[64];
     int n = snprintf(body, sizeof body, "%d %s\n", status, rmi_http_reason(status));
-    reply(conn, status, "text/plain", body, (size_t)n);
+    reply(conn, &(struct rmi_ws_http_reply){.status = status, .body = body, .body_len = (size_t)n});
 }
 
 static void serve_page(struct rmi_ws_conn *conn, const char *path) {
@@ -41,12 +44,12 @@ static void serve_page(struct rmi_ws_conn *conn, const char *path) {
     struct rmi_ws_http_reply r = {.status = RMI_HTTP_NOT_FOUND};
     if (srv->cb.on_http && !srv->detached)
         srv->cb.on_http(srv->cb.ctx, path, &r);
-    if (r.status < STATUS_MIN || r.status > STATUS_MAX)
-        r.status = RMI_HTTP_NOT_FOUND;
-    if (r.status == RMI_HTTP_NOT_FOUND && r.body_len == 0)
+    if (r.status < STATUS_MIN || r.status > STATUS_MAX || (r.fields && strlen(r.fields) > FIELDS_MAX))
+        refuse(conn, RMI_HTTP_INTERNAL);
+    else if (r.status == RMI_HTTP_NOT_FOUND && r.body_len == 0)
         refuse(conn, RMI_HTTP_NOT_FOUND);
     else
-        reply(conn, r.status, r.content_type ? r.content_type : "text/plain", r.body, r.body_len);
+        reply(conn, &r);
 }
 
 static void upgrade(struct rmi_ws_conn *conn, const char *path, const char *accept) {

@@ -103,13 +103,28 @@ static inline void ws_server_pong(void *ctx, rmi_ws_conn_id id) {
     ((struct ws_pair *)ctx)->server.pongs++;
 }
 
+/* More header lines than the server has room for. */
+static inline const char *long_fields(void) {
+    static char fields[4096];
+    memset(fields, 'a', sizeof fields - 1);
+    return fields;
+}
+
 static inline void ws_server_http(void *ctx, const char *path, struct rmi_ws_http_reply *reply) {
     static const char big[100000] = {'x'};
     (void)ctx;
     if (strcmp(path, "/page") == 0)
-        *reply = (struct rmi_ws_http_reply){200, "text/html", "hello page", 10};
+        *reply = (struct rmi_ws_http_reply){.status = 200,
+                                            .content_type = "text/html",
+                                            .fields = "X-Page: yes\r\n",
+                                            .body = "hello page",
+                                            .body_len = 10};
     if (strcmp(path, "/big") == 0)
-        *reply = (struct rmi_ws_http_reply){200, NULL, big, sizeof big};
+        *reply = (struct rmi_ws_http_reply){.status = 200, .body = big, .body_len = sizeof big};
+    if (strcmp(path, "/long-fields") == 0)
+        *reply = (struct rmi_ws_http_reply){.status = 200, .fields = long_fields(), .body = "x", .body_len = 1};
+    if (strcmp(path, "/odd-status") == 0)
+        *reply = (struct rmi_ws_http_reply){.status = 7, .body = "x", .body_len = 1};
 }
 
 static inline struct rmi_ws_server_config ws_pair_server_config(struct ws_pair *p) {
@@ -231,6 +246,36 @@ static inline int ws_test_upgrade_by_hand(struct rmi_loop *loop, int listener) {
                      "Sec-WebSocket-Accept: %s\r\n\r\n",
                      text);
     return send(fd, answer, (size_t)n, MSG_NOSIGNAL) == n ? fd : -1;
+}
+
+/* Send bytes in pieces of `step`, turning the loop in between, and read to the end of the connection. Returns how many
+ * bytes of answer came (all counted, no more than size - 1 kept, NUL-terminated), or -1 when the end does not come. */
+static inline ssize_t ws_test_exchange(struct rmi_loop *loop, uint16_t port, const void *data, size_t len, size_t step,
+                                       char *answer, size_t size) {
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(fd, (struct sockaddr *)&sa, sizeof sa) != 0)
+        return -1;
+    for (size_t at = 0; at < len; at += step) {
+        size_t n = len - at < step ? len - at : step;
+        if (send(fd, (const char *)data + at, n, MSG_NOSIGNAL) != (ssize_t)n)
+            break; /* refused already: the answer is there to read */
+        (void)rmi_loop_process(loop);
+    }
+    char piece[4096];
+    ssize_t n = 1, got = 0;
+    answer[0] = '\0';
+    while (n > 0) {
+        n = ws_test_readable(loop, fd) ? recv(fd, piece, sizeof piece, 0) : -1;
+        for (ssize_t i = 0; i < n; i++)
+            if ((size_t)(got + i) + 1 < size) {
+                answer[got + i] = piece[i];
+                answer[got + i + 1] = '\0';
+            }
+        got += n > 0 ? n : 0;
+    }
+    close(fd);
+    return n == 0 ? got : -1;
 }
 
 /* Send a request and read until `until` was seen, or with NULL until `size` bytes came. */

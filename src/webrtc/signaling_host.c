@@ -8,6 +8,18 @@
 #include <time.h>
 
 #define CONNECTIONS_MAX 1024
+#define HTTP_OK 200 /* RFC 9110 15.3.1 */
+
+/* A page of ours loads nothing from elsewhere, talks to this server only and is shown in nobody's frame. Files change
+ * with the program, so that the browser has to ask again. */
+static const char page_fields[] =
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+    "Permissions-Policy: camera=(self), microphone=(self), geolocation=()\r\n"
+    "Cross-Origin-Opener-Policy: same-origin\r\n"
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Cache-Control: no-cache\r\n";
 
 /* The socket layer and the server core each number connections for themselves. */
 struct conn {
@@ -20,6 +32,8 @@ struct rmi_signaling_host {
     struct rmi_ws_server *ws;
     struct rmi_sig_server *core;
     struct rmi_log *log;
+    const struct rmi_web_file *files;
+    size_t file_n;
     struct conn conns[CONNECTIONS_MAX];
 };
 
@@ -107,6 +121,16 @@ static void on_close(void *ctx, rmi_ws_conn_id id, rm_err why, const char *detai
     rearm(h);
 }
 
+static void on_http(void *ctx, const char *path, struct rmi_ws_http_reply *reply) {
+    const struct rmi_signaling_host *h = ctx;
+    for (size_t i = 0; i < h->file_n; i++) {
+        const struct rmi_web_file *f = &h->files[i];
+        if (strcmp(path, f->path) == 0)
+            *reply = (struct rmi_ws_http_reply){
+                .status = HTTP_OK, .content_type = f->type, .fields = page_fields, .body = f->data, .body_len = f->len};
+    }
+}
+
 static void on_timer(void *ctx, int64_t now_us) {
     struct rmi_signaling_host *h = ctx;
     rmi_sig_server_timeout(h->core, now_us);
@@ -119,6 +143,8 @@ rm_err rmi_signaling_host_create(struct rmi_loop *loop, const struct rmi_signali
     if (!h)
         return RM_E_NO_MEMORY;
     h->log = config->log;
+    h->files = config->files;
+    h->file_n = config->file_n;
     struct rmi_sig_server_config sc;
     rmi_sig_server_config_init(&sc);
     if (config->max_peers)
@@ -140,7 +166,12 @@ rm_err rmi_signaling_host_create(struct rmi_loop *loop, const struct rmi_signali
         .key_file = config->key_file,
         .max_connections = CONNECTIONS_MAX,
         .log = config->log,
-        .cb = {.ctx = h, .on_open = on_open, .on_text = on_text, .on_close = on_close, .on_pong = on_pong},
+        .cb = {.ctx = h,
+               .on_open = on_open,
+               .on_text = on_text,
+               .on_close = on_close,
+               .on_pong = on_pong,
+               .on_http = on_http},
     };
     rm_err err = rmi_timer_create(loop, on_timer, h, &h->timer);
     if (!err)

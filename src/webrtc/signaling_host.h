@@ -11,6 +11,14 @@
 /* The signaling server core on a real WebSocket: development, tests and the demo. One loop thread. */
 struct rmi_signaling_host;
 
+/* A file of the web page. GET answers for exactly these paths, so there is no directory to walk out of. */
+struct rmi_web_file {
+    const char *path; /* "/" for the page itself */
+    const char *type; /* Content-Type */
+    const void *data;
+    size_t len;
+};
+
 struct rmi_signaling_host_config {
     const char *host;      /* numeric address to bind */
     uint16_t port;         /* 0 = any free one */
@@ -19,6 +27,8 @@ struct rmi_signaling_host_config {
     const char *token;            /* NULL = none asked for */
     size_t max_peers;             /* in a room; 0 = 10 */
     uint32_t messages_per_second; /* of one connection before it is closed for flooding; 0 = the default of the core */
+    const struct rmi_web_file *files; /* served beside the WebSocket, on its port; kept by the caller; NULL = none */
+    size_t file_n;
     struct rmi_log *log;
 };
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rmrtc.h"
 
-#include "webrtc/signaling_host.h"
+#include "web_files.h"
 #include <getopt.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -16,10 +17,16 @@ static const char help[] =
     "peer.answer, peer.ice_candidate, peer.disconnect, peer.list, with and without their prefix. Any path is "
     "accepted.\n"
     "\n"
+    "The same port serves a web page, to join a room from a browser. Its address is in the second line of output; "
+    "what\n"
+    "follows it is optional: ?room=R&name=N&source=camera|test&codec=vp9|vp8|h264&autojoin=1. Browsers give cameras "
+    "to\n"
+    "pages from this machine or over https only (--cert, --key).\n"
+    "\n"
     "  --listen HOST:PORT   numeric address and port, default 127.0.0.1:8080; port 0 takes any free one\n"
     "  --max-peers N        peers in one room, default 10\n"
     "  --token TEXT         require this `token` member in peer.announce\n"
-    "  --cert FILE          PEM certificate chain: serve wss:// (with --key)\n"
+    "  --cert FILE          PEM certificate chain: serve wss:// and https:// (with --key)\n"
     "  --key FILE           PEM private key\n"
     "  --verbose            log every connection (the same as RM_LOG=debug)\n";
 
@@ -42,6 +49,20 @@ static int64_t log_now(void *ctx) {
     return rmi_now_us();
 }
 
+/* An address to listen on that stands for all of them is none to connect to: then this machine's own. */
+static const char *page_host(const char *host) {
+    return strcmp(host, "0.0.0.0") == 0 ? "127.0.0.1" : strcmp(host, "::") == 0 ? "::1" : host;
+}
+
+static void print_addresses(const struct rmi_signaling_host_config *config, uint16_t port) {
+    const char *tls = config->cert_file ? "s" : "";
+    const bool v6 = strchr(config->host, ':') != NULL;
+    const char *open = v6 ? "[" : "", *close = v6 ? "]" : "";
+    printf("listening on ws%s://%s%s%s:%u/ws\n", tls, open, config->host, close, port);
+    printf("page: http%s://%s%s%s:%u/\n", tls, open, page_host(config->host), close, port);
+    fflush(stdout);
+}
+
 static int serve(struct rmi_signaling_host_config *config, bool verbose) {
     struct rmi_log *log = NULL;
     struct rmi_loop *loop = NULL;
@@ -53,6 +74,8 @@ static int serve(struct rmi_signaling_host_config *config, bool verbose) {
     if (err)
         fprintf(stderr, "rmrtc signal: RM_LOG is not understood; write e.g. RM_LOG=info or RM_LOG=signaling:debug\n");
     config->log = log;
+    config->files = web_files;
+    config->file_n = web_file_n;
     if (!err)
         err = rmi_loop_create(&loop);
     if (!err) {
@@ -61,12 +84,7 @@ static int serve(struct rmi_signaling_host_config *config, bool verbose) {
             fprintf(stderr, "rmrtc signal: cannot listen on %s:%u: %s\n", config->host, config->port, rm_strerror(err));
     }
     if (!err) {
-        bool v6 = false;
-        for (const char *p = config->host; *p; p++)
-            v6 = v6 || *p == ':';
-        printf("listening on %s://%s%s%s:%u/ws\n", config->cert_file ? "wss" : "ws", v6 ? "[" : "", config->host,
-               v6 ? "]" : "", rmi_signaling_host_port(host));
-        fflush(stdout);
+        print_addresses(config, rmi_signaling_host_port(host));
         pthread_t thread;
         stopper.loop = loop;
         if (pthread_create(&thread, NULL, wait_for_signal, &stopper) == 0) {
