@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/cursor.h"
-#include "rtp/payload/payload.h"
+#include "rtp/payload/peek.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +17,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void require(bool ok) {
     if (!ok)
         abort();
+}
+
+/* What one payload says of its frame, before the others are there. */
+static bool peek(enum rmi_payload_format format, const uint8_t *payload, size_t len) {
+    struct rmi_payload_flags flags;
+    bool valid = rmi_payload_peek(format, payload, len, &flags);
+    require(!flags.key || flags.first);
+    require(!flags.disposable || (flags.first && !flags.key));
+    require(valid || !flags.first);
+    return valid || format == RMI_PAYLOAD_OPUS;
 }
 
 static void put_together(enum rmi_payload_format format, struct rmi_rd *r) {
@@ -39,7 +49,9 @@ static void put_together(enum rmi_payload_format format, struct rmi_rd *r) {
         p.marker = flags & 1;
         p.timestamp += flags & 2;
         p.seq = (uint16_t)(p.seq + (flags & 4 ? 2 : 1));
+        bool valid = peek(format, box, p.payload_len);
         rm_err err = rmi_depacketizer_input(d, &p, &out);
+        require(valid || err != RM_OK);
         require(err == RM_OK || err == RM_E_AGAIN || err == RM_E_PARSE || err == RM_E_TOO_BIG);
         if (err == RM_OK)
             require(out.len > 0 && out.len <= FRAME_LIMIT && out.last_seq == p.seq && out.timestamp == p.timestamp);
