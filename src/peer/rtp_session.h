@@ -95,13 +95,16 @@ struct rmi_rtp_stream_stats {
     double fraction_lost;    /* 0..1, last interval */
     int64_t jitter_us;       /* in: ours; out: as the remote reports */
     uint64_t nacks, plis, firs, retransmitted, rtx_packets, key_frames;
-    uint64_t dropped; /* in: unknown payload type or SSRC beyond the cap, duplicates of retransmission */
+    /* in: unknown payload type, a stranger's SSRC, far out of sequence, came already by the other way (first-hand or
+     * retransmitted); out: asked for again and not sent (no RTX, too old, too soon, over the budget). */
+    uint64_t dropped;
 };
 struct rmi_rtp_session_stats {
     struct rmi_rtp_stream_stats in[RMI_RTP_KINDS], out[RMI_RTP_KINDS];
     int64_t rtt_us; /* from report blocks; 0: unknown */
     uint64_t remb_bps;
     uint64_t rtcp_in, rtcp_out, rtcp_malformed, rtp_malformed, twcc_sent, twcc_received;
+    uint64_t rtp_unknown; /* packets of no section of ours, and our own that came back */
 };
 void rmi_rtp_session_get_stats(const struct rmi_rtp_session *s, struct rmi_rtp_session_stats *out);
 

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RMI_PEER_RTP_SESSION_PRIVATE_H
+#define RMI_PEER_RTP_SESSION_PRIVATE_H
+
+#include "base/cursor.h"
+#include "base/time.h"
+#include "net/datagram.h"
+#include "peer/rtp_session.h"
+#include "rtp/nack.h"
+#include "rtp/rtcp.h"
+#include "rtp/source.h"
+#include "rtp/twcc.h"
+
+#define RTPS_CLOCK_AUDIO 48000
+#define RTPS_CLOCK_VIDEO 90000
+#define RTPS_US_PER_S 1000000
+#define RTPS_NAME_MAX 128
+#define RTPS_LINES_MAX 8                 /* RTP sections followed; what belongs to more of them is unknown */
+#define RTPS_KEY_INTERVAL_US RMI_MS(300) /* between key frame requests, both ways; libwebrtc's figure, too */
+#define RTPS_RTT_UNKNOWN_US RMI_MS(100)  /* until a report says better */
+#define RTPS_RTT_LEAST_US RMI_MS(5)      /* below, timers and not paths decide when packets come */
+#define RTPS_RTT_MOST_US RMI_SEC(1)      /* above, a repair comes too late for a conversation */
+#define RTPS_SEEN_WINDOW 1024            /* numbers of which we know whether they came: three seconds of 720p */
+#define RTPS_NONE (-1)
+
+/* ---- what was negotiated ---- */
+
+struct rtps_codec {
+    enum rmi_payload_format format;
+    uint8_t pt_send, pt_recv;
+    int16_t rtx_send, rtx_recv; /* RMI_SDP_NO_PT: none */
+    uint32_t feedback;
+    char *fmtp; /* the remote's; owned, may be NULL */
+};
+
+/* One m= section with sound or pictures. */
+struct rtps_line {
+    enum rmi_rtp_kind kind;
+    bool sends, receives;
+    bool rsize;
+    char mid[RMI_SDP_MID_MAX + 1];
+    char cname[RMI_JSEP_ID_MAX + 1];
+    uint32_t ssrc, rtx_ssrc; /* ours */
+    struct rmi_rtp_ext_ids ext;
+    struct rtps_codec codec[RMI_JSEP_CODECS_PER_MEDIA];
+    size_t codec_count;
+    uint32_t remote[RMI_SDP_SSRC_MAX];
+    size_t remote_count;
+    struct rmi_sdp_fid fid[RMI_SDP_FID_MAX];
+    size_t fid_count;
+};
+
+/* ---- sending ---- */
+
+/* A sent packet, as a reference to its batch. */
+struct rtps_sent {
+    const struct rmi_rtp_batch *batch; /* NULL: free */
+    uint32_t index;
+    uint16_t seq;
+    bool resent;
+    int64_t sent_us, resent_us;
+};
+
+/* Sent packets of the last second, oldest first: a ring by number. */
+struct rtps_history {
+    struct rtps_sent *slot;
+    size_t slots; /* a power of two; 0: none */
+    uint16_t oldest, next;
+};
+
+#define RTPS_RATE_SLOTS 10
+#define RTPS_RATE_SLOT_US RMI_MS(100)
+
+/* Bytes of the last second, first-hand and again, in tenths of it. */
+struct rtps_rate {
+    int64_t slot; /* of now, counted from time 0 */
+    uint32_t sent[RTPS_RATE_SLOTS], resent[RTPS_RATE_SLOTS];
+};
+
+struct rtps_out {
+    int line;     /* that we send on, RTPS_NONE */
+    bool started; /* the numbers below are set */
+    uint32_t ssrc, rtx_ssrc;
+    uint16_t seq, rtx_seq;
+    uint32_t timestamp_offset;
+    enum rmi_payload_format format; /* of the last batch */
+    uint32_t last_timestamp;        /* as sent; sender reports go on from it */
+    int64_t last_capture_us;
+    int64_t last_sent_us;
+    uint32_t sr_packets, sr_octets; /* since the start of this SSRC, modulo 2^32 (RFC 3550 6.4.1) */
+    bool has_key_asked;
+    int64_t key_asked_us; /* last on_key_request */
+    bool key_since;       /* a key frame was sent since then, */
+    int64_t key_sent_us;  /* at this time */
+    bool key_pending;     /* one more when the interval is over */
+    bool has_fir_seq;
+    uint8_t fir_seq;
+    struct rtps_history history;
+    struct rtps_rate rate;
+    struct rmi_rtp_stream_stats stats;
+};
+
+/* ---- receiving ---- */
+
+struct rtps_in {
+    int line;      /* that we receive on, RTPS_NONE */
+    bool has_ssrc; /* a stream runs */
+    uint32_t ssrc; /* its */
+    bool has_rtx;
+    uint32_t rtx_ssrc; /* learned or told */
+    bool has_bye;      /* stragglers of a stream that ended must not begin it anew */
+    uint32_t bye_ssrc;
+    int64_t bye_us;
+    int64_t last_us;
+    uint16_t newest;                      /* of the numbers in `seen` */
+    uint64_t seen[RTPS_SEEN_WINDOW / 64]; /* bit by number: it came, in one way or the other */
+    struct rmi_nack nack;
+    bool has_asked;
+    int64_t asked_us; /* last key frame request of ours */
+    uint8_t fir_seq;
+    struct rmi_rtp_stream_stats stats;
+};
+
+struct rmi_rtp_session {
+    struct rmi_rtp_session_config config;
+    char name[RTPS_NAME_MAX];
+    struct rtps_line line[RTPS_LINES_MAX];
+    int line_count;
+    struct rmi_rtp_ext_ids ext_in; /* the same in all sections of a bundle (RFC 8843 9.1) */
+    bool twcc_in;                  /* the remote wants transport-wide feedback */
+    struct rtps_out out[RMI_RTP_KINDS];
+    struct rtps_in in[RMI_RTP_KINDS];
+    struct rmi_rtp_sources sources;
+    uint16_t twcc_seq;
+    struct rmi_twcc_recorder twcc;
+    uint32_t twcc_media_ssrc;
+    int64_t twcc_at;   /* next feedback */
+    int64_t report_at; /* next report; RMI_NEVER before the first packet */
+    int64_t reported_us;
+    unsigned reports; /* so far, up to the number of early ones */
+    bool ended;       /* BYE was said */
+    int64_t rtt_us;   /* smoothed; 0: unknown */
+    struct rmi_rtp_session_stats stats;
+    /* A packet under construction, RMI_HEADROOM in front and room behind for what a relay adds (net/datagram.h). */
+    uint8_t packet[RMI_HEADROOM + RMI_DATAGRAM_MAX + RMI_HEADROOM];
+};
+
+/* What may be written of a packet; the trailer of SRTP comes on top of it. */
+#define RTPS_PACKET_CAP RMI_DATAGRAM_MAX
+
+static inline const struct rtps_line *rtps_line_of(const struct rmi_rtp_session *s, int line) {
+    return line == RTPS_NONE ? NULL : &s->line[line];
+}
+static inline uint8_t *rtps_room(struct rmi_rtp_session *s) {
+    return s->packet + RMI_HEADROOM;
+}
+/* For decisions about repairs. */
+static inline int64_t rtps_repair_rtt(const struct rmi_rtp_session *s) {
+    int64_t rtt = s->rtt_us ? s->rtt_us : RTPS_RTT_UNKNOWN_US;
+    return rmi_min64(rmi_max64(rtt, RTPS_RTT_LEAST_US), RTPS_RTT_MOST_US);
+}
+static inline uint32_t rtps_clock(enum rmi_rtp_kind kind) {
+    return kind == RMI_RTP_AUDIO ? RTPS_CLOCK_AUDIO : RTPS_CLOCK_VIDEO;
+}
+/* NULL: no such codec. */
+const struct rtps_codec *rtps_codec_of(const struct rtps_line *line, enum rmi_payload_format format);
+
+/* rtp_session_send.c */
+void rtps_history_clear(struct rtps_out *o);
+/* The remote misses these packets. */
+void rtps_resend(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind, const struct rmi_rtcp_item *nack);
+
+/* rtp_session_receive.c */
+void rtps_input_rtp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *data, size_t len);
+void rtps_in_end(struct rtps_in *in); /* the stream ended; another may begin */
+
+/* rtp_session_rtcp.c */
+void rtps_input_rtcp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *data, size_t len);
+
+/* The remote needs a key frame of ours. */
+void rtps_key_wanted(struct rmi_rtp_session *s, int64_t now_us);
+void rtps_key_timeout(struct rmi_rtp_session *s, int64_t now_us);
+
+/* rtp_session_report.c: what we send */
+/* Media runs: the first report is due soon. */
+void rtps_wake_reports(struct rmi_rtp_session *s, int64_t now_us);
+void rtps_send_report(struct rmi_rtp_session *s, int64_t now_us);
+void rtps_send_nacks(struct rmi_rtp_session *s, int64_t now_us);
+void rtps_send_twcc(struct rmi_rtp_session *s, int64_t now_us);
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "peer/rtp_session_private.h"
+#include "rtp/rtx.h"
+#include "srtp/srtp.h"
+#include <string.h>
+
+/* Packets stay this long, and a round trip, for retransmission. Longer waits no receiver, and the frames lie in pools
+ * that others need. */
+#define HISTORY_AGE_US RMI_SEC(1)
+/* Retransmissions take at most this part of what is sent: losses up to 20 % and their repairs' losses. */
+#define RESEND_SHARE 4
+/* And this much in any second, so that a stream that hardly sends can be repaired: two datagrams. */
+#define RESEND_LEAST (2 * RMI_DATAGRAM_MTU)
+#define NACK_BATCH 64
+
+/* ---- rate ---- */
+
+static void rate_advance(struct rtps_rate *r, int64_t now_us) {
+    const int64_t slot = now_us / RTPS_RATE_SLOT_US;
+    if (slot - r->slot >= RTPS_RATE_SLOTS) {
+        *r = (struct rtps_rate){.slot = slot};
+        return;
+    }
+    while (r->slot < slot) {
+        r->slot++;
+        r->sent[r->slot % RTPS_RATE_SLOTS] = r->resent[r->slot % RTPS_RATE_SLOTS] = 0;
+    }
+}
+
+static uint64_t rate_sum(const uint32_t *bytes) {
+    uint64_t sum = 0;
+    for (int i = 0; i < RTPS_RATE_SLOTS; i++)
+        sum += bytes[i];
+    return sum;
+}
+
+/* ---- history ---- */
+
+static void drop_oldest(struct rtps_history *h) {
+    struct rtps_sent *oldest = &h->slot[h->oldest & (h->slots - 1)];
+    rmi_rtp_batch_unref(&oldest->batch);
+    h->oldest++;
+}
+
+void rtps_history_clear(struct rtps_out *o) {
+    while (o->history.oldest != o->history.next)
+        drop_oldest(&o->history);
+}
+
+static void history_expire(struct rmi_rtp_session *s, struct rtps_history *h, int64_t now_us) {
+    const int64_t age = HISTORY_AGE_US + rtps_repair_rtt(s);
+    while (h->oldest != h->next && now_us - h->slot[h->oldest & (h->slots - 1)].sent_us > age)
+        drop_oldest(h);
+}
+
+/* Numbers come one after the other, so that all between oldest and next are there. */
+static void history_add(struct rtps_history *h, int64_t now_us, uint16_t seq, const struct rmi_rtp_batch *batch,
+                        uint32_t index) {
+    if (h->slots == 0)
+        return;
+    if (h->oldest == h->next)
+        h->oldest = h->next = seq;
+    if ((uint16_t)(h->next - h->oldest) == h->slots)
+        drop_oldest(h);
+    h->slot[seq & (h->slots - 1)] =
+        (struct rtps_sent){.batch = rmi_rtp_batch_ref(batch), .index = index, .seq = seq, .sent_us = now_us};
+    h->next++;
+}
+
+static struct rtps_sent *history_find(struct rtps_history *h, uint16_t seq) {
+    if ((uint16_t)(seq - h->oldest) >= (uint16_t)(h->next - h->oldest))
+        return NULL;
+    return &h->slot[seq & (h->slots - 1)];
+}
+
+/* ---- packets ---- */
+
+struct outgoing {
+    uint8_t pt;
+    uint16_t seq;
+    uint32_t ssrc;
+    bool again; /* retransmission of this number */
+    uint16_t original;
+};
+
+/* Header, extensions and payload `i` of the batch into the session's room. 0: it does not fit. */
+static size_t write_packet(struct rmi_rtp_session *s, int64_t now_us, const struct rtps_line *line,
+                           const struct rtps_out *o, const struct outgoing *to, const struct rmi_rtp_batch *batch,
+                           uint32_t i) {
+    const struct rmi_rtp_payload *payload = &batch->payload[i];
+    struct rmi_rtp_packet p = {.marker = payload->marker,
+                               .pt = to->pt,
+                               .seq = to->seq,
+                               .timestamp = batch->timestamp + o->timestamp_offset,
+                               .ssrc = to->ssrc};
+    struct rmi_rtp_ext_values values = {.has_mid = line->mid[0] != 0,
+                                        .has_twcc = true,
+                                        .twcc = s->twcc_seq,
+                                        .has_abs_send_time = true,
+                                        .abs_send_time = rmi_abs_send_time_of(now_us),
+                                        .has_audio_level = batch->has_audio_level,
+                                        .voice = batch->voice,
+                                        .audio_level = batch->audio_level};
+    struct rmi_rtp_ext_storage storage;
+    _Static_assert(sizeof values.mid == sizeof line->mid, "the same limit in SDP and in packets");
+    if (values.has_mid)
+        memcpy(values.mid, line->mid, sizeof values.mid);
+    if (!rmi_rtp_ext_add(&p, &line->ext, &values, &storage))
+        return 0;
+    struct rmi_wr w = rmi_wr_init(rtps_room(s), RTPS_PACKET_CAP - RMI_SRTP_TRAILER_MAX);
+    w.pos = rmi_rtp_write_header(&p, w.data, w.cap);
+    if (w.pos == 0)
+        return 0;
+    if (to->again)
+        rmi_wr_u16(&w, to->original);
+    rmi_wr_bytes(&w, batch->data + payload->offset, payload->len);
+    return w.failed ? 0 : w.pos;
+}
+
+static rm_err emit(struct rmi_rtp_session *s, int64_t now_us, const struct rtps_line *line, size_t len) {
+    if (len == 0)
+        return RM_E_TOO_BIG;
+    const rm_err err = s->config.ops.send(s->config.ctx, now_us, false, rtps_room(s), len, RTPS_PACKET_CAP);
+    if (err != RM_E_STATE && line->ext.twcc)
+        s->twcc_seq++;
+    return err;
+}
+
+static void count_sent(struct rtps_out *o, int64_t now_us, const struct rmi_rtp_payload *payload) {
+    o->stats.packets++;
+    o->stats.bytes += payload->len;
+    o->sr_packets++;
+    o->sr_octets += payload->len;
+    o->last_sent_us = now_us;
+    rate_advance(&o->rate, now_us);
+    o->rate.sent[o->rate.slot % RTPS_RATE_SLOTS] += payload->len;
+}
+
+static void count_batch(struct rtps_out *o, int64_t now_us, const struct rmi_rtp_batch *batch) {
+    o->stats.frames++;
+    o->stats.format = batch->format;
+    o->last_timestamp = batch->timestamp + o->timestamp_offset;
+    o->last_capture_us = batch->capture_us;
+    if (batch->key_frame) {
+        o->stats.key_frames++;
+        o->key_since = true;
+        o->key_sent_us = now_us;
+    }
+}
+
+rm_err rmi_rtp_session_send(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtp_batch *batch) {
+    const enum rmi_rtp_kind kind = batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
+    struct rtps_out *o = &s->out[kind];
+    const struct rtps_line *line = rtps_line_of(s, o->line);
+    const struct rtps_codec *codec = rtps_codec_of(line, batch->format);
+    if (s->ended)
+        return RM_E_STATE;
+    if (!codec)
+        return RM_E_UNSUPPORTED;
+    history_expire(s, &o->history, now_us);
+    rm_err first = RM_OK;
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct outgoing to = {.pt = codec->pt_send, .seq = o->seq, .ssrc = o->ssrc};
+        const rm_err err = emit(s, now_us, line, write_packet(s, now_us, line, o, &to, batch, i));
+        if (err == RM_E_STATE)
+            return err; /* nothing was protected, so the number is still free */
+        if (err && !first)
+            first = err;
+        if (!err)
+            count_sent(o, now_us, &batch->payload[i]);
+        if (codec->rtx_send != RMI_SDP_NO_PT)
+            history_add(&o->history, now_us, o->seq, batch, i);
+        else
+            rtps_history_clear(o); /* of the codec before */
+        o->seq++;
+    }
+    count_batch(o, now_us, batch);
+    rtps_wake_reports(s, now_us);
+    return first;
+}
+
+/* ---- retransmission (RFC 4588) ---- */
+
+enum resend { RESENT, REFUSED, SPENT };
+
+static enum resend resend(struct rmi_rtp_session *s, int64_t now_us, struct rtps_out *o, uint16_t seq) {
+    struct rtps_sent *sent = history_find(&o->history, seq);
+    const struct rtps_line *line = rtps_line_of(s, o->line);
+    const struct rtps_codec *codec = sent ? rtps_codec_of(line, sent->batch->format) : NULL;
+    if (!codec || codec->rtx_send == RMI_SDP_NO_PT || !o->rtx_ssrc)
+        return REFUSED;
+    if (sent->resent && now_us - sent->resent_us < rtps_repair_rtt(s))
+        return REFUSED; /* the copy may still arrive */
+    const size_t bytes = RMI_RTX_OSN + sent->batch->payload[sent->index].len;
+    rate_advance(&o->rate, now_us);
+    if (rate_sum(o->rate.resent) + bytes > rate_sum(o->rate.sent) / RESEND_SHARE + RESEND_LEAST)
+        return SPENT;
+    const struct outgoing to = {
+        .pt = (uint8_t)codec->rtx_send, .seq = o->rtx_seq, .ssrc = o->rtx_ssrc, .again = true, .original = seq};
+    const rm_err err = emit(s, now_us, line, write_packet(s, now_us, line, o, &to, sent->batch, sent->index));
+    if (err == RM_E_STATE)
+        return SPENT;
+    o->rtx_seq++;
+    o->rate.resent[o->rate.slot % RTPS_RATE_SLOTS] += (uint32_t)bytes;
+    sent->resent = true;
+    sent->resent_us = now_us;
+    return err ? REFUSED : RESENT;
+}
+
+void rtps_resend(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind, const struct rmi_rtcp_item *nack) {
+    struct rtps_out *o = &s->out[kind];
+    struct rmi_rtcp_nack_reader reader;
+    uint16_t seq[NACK_BATCH];
+    size_t n;
+    bool spent = s->ended || o->line == RTPS_NONE;
+    rmi_rtcp_nack_begin(&reader, nack);
+    while ((n = rmi_rtcp_nack_next(&reader, seq, NACK_BATCH)) > 0) {
+        for (size_t i = 0; i < n; i++) {
+            const enum resend done = spent ? SPENT : resend(s, now_us, o, seq[i]);
+            spent = spent || done == SPENT;
+            if (done == RESENT) {
+                o->stats.retransmitted++;
+                o->stats.rtx_packets++;
+            } else {
+                o->stats.dropped++;
+            }
+        }
+    }
+}
+
+/* ---- key frames asked of us ---- */
+
+static void tell_key_wanted(struct rmi_rtp_session *s, int64_t now_us, struct rtps_out *o) {
+    o->has_key_asked = true;
+    o->key_asked_us = now_us;
+    o->key_pending = o->key_since = false;
+    if (s->config.ops.on_key_request)
+        s->config.ops.on_key_request(s->config.ctx, now_us);
+}
+
+void rtps_key_wanted(struct rmi_rtp_session *s, int64_t now_us) {
+    struct rtps_out *o = &s->out[RMI_RTP_VIDEO];
+    if (o->line == RTPS_NONE || s->ended)
+        return;
+    if (!o->has_key_asked || now_us - o->key_asked_us >= RTPS_KEY_INTERVAL_US)
+        tell_key_wanted(s, now_us, o);
+    else if (o->key_since && now_us - o->key_sent_us >= rtps_repair_rtt(s))
+        o->key_pending = true; /* it knows of the key frame it was given, and needs another one */
+}
+
+void rtps_key_timeout(struct rmi_rtp_session *s, int64_t now_us) {
+    struct rtps_out *o = &s->out[RMI_RTP_VIDEO];
+    if (o->key_pending && now_us - o->key_asked_us >= RTPS_KEY_INTERVAL_US)
+        tell_key_wanted(s, now_us, o);
+}
