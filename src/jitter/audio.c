@@ -27,10 +27,13 @@ static void flush(struct rmi_audio_buffer *b) {
     b->low_us[0] = b->low_us[1] = INT64_MAX;
 }
 
+static bool chunk_valid(uint32_t ticks, uint32_t clock_rate) {
+    return ticks >= clock_rate / MAX_CHUNKS_PER_S && ticks <= clock_rate / MIN_CHUNKS_PER_S;
+}
+
 rm_err rmi_audio_buffer_create(const struct rmi_audio_buffer_config *config, struct rmi_audio_buffer **out) {
     if (!config || !out || config->clock_rate < MIN_CLOCK_RATE || config->clock_rate > MAX_CLOCK_RATE ||
-        config->chunk_ticks < config->clock_rate / MAX_CHUNKS_PER_S ||
-        config->chunk_ticks > config->clock_rate / MIN_CHUNKS_PER_S || config->max_delay_us < 0 ||
+        !chunk_valid(config->chunk_ticks, config->clock_rate) || config->max_delay_us < 0 ||
         config->max_delay_us > RMI_SEC(1) || config->min_delay_us < 0 || config->min_delay_us > config->max_delay_us)
         return RM_E_INVALID_ARG;
     struct rmi_audio_buffer *b = calloc(1, sizeof *b);
@@ -49,6 +52,13 @@ void rmi_audio_buffer_destroy(struct rmi_audio_buffer **buffer) {
     flush(*buffer);
     free(*buffer);
     *buffer = NULL;
+}
+
+rm_err rmi_audio_buffer_set_chunk(struct rmi_audio_buffer *b, uint32_t chunk_ticks) {
+    if (!chunk_valid(chunk_ticks, b->config.clock_rate))
+        return RM_E_INVALID_ARG;
+    b->config.chunk_ticks = chunk_ticks;
+    return RM_OK;
 }
 
 void rmi_audio_drop(struct rmi_audio_buffer *b, struct rmi_audio_slot *slot, enum rmi_audio_slot_state state) {

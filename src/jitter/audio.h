@@ -84,6 +84,8 @@ struct rmi_audio_buffer_stats {
 rm_err rmi_audio_buffer_create(const struct rmi_audio_buffer_config *config, struct rmi_audio_buffer **out);
 /* Nulls the pointer; gives back what is held. */
 void rmi_audio_buffer_destroy(struct rmi_audio_buffer **buffer);
+/* From the next pull on. RM_E_INVALID_ARG: out of range. */
+rm_err rmi_audio_buffer_set_chunk(struct rmi_audio_buffer *b, uint32_t chunk_ticks);
 enum rmi_audio_verdict rmi_audio_buffer_insert(struct rmi_audio_buffer *b, const struct rmi_audio_packet *packet);
 /* `store_ticks`: decoded and not yet played; a call with a whole chunk in store waits. */
 void rmi_audio_buffer_pull(struct rmi_audio_buffer *b, int64_t now_us, uint32_t store_ticks,

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the buffer's decisions to the samples of a chunk. In the steady state a packet is decoded where its chunk lies;
+ * the store is for what does not end with the chunk. */
+#include "base/time.h"
+#include "jitter/order.h"
+#include "media/stretch.h"
+#include "rtp/payload/opus.h"
+#include "session/audio_receiver_private.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* The pulls come later by themselves (audio_receiver.c); only what takes them longer than four chunks is worth a
+ * stretch. */
+#define PACE_COPES_US RMI_MS(8)
+/* To lengthen is urgent: what fits less well is still better than a hole. */
+#define FIT_URGENT 0.6
+/* Each refusal (one in 10 ms) makes it less choosy: after half a second anything goes. */
+#define FIT_STEP 0.03
+/* What is left over in the store goes at the next good place, looked for so often, but not while delay is growing. */
+#define TIDY_EVERY_US RMI_MS(50)
+#define SMOOTHING 16
+
+static bool reserve(struct rmi_audio_store *s, size_t values) {
+    if (s->cap >= values)
+        return true;
+    float *pcm = realloc(s->pcm, values * sizeof *pcm);
+    if (!pcm)
+        return false;
+    s->pcm = pcm;
+    s->cap = values;
+    return true;
+}
+
+/* Moves from the store to the chunk. */
+static size_t drain(struct rmi_audio_receiver *r, float *chunk, size_t filled) {
+    const size_t room = r->chunk - filled, n = r->store.n < room ? r->store.n : room, channels = (size_t)r->channels;
+    if (n == 0)
+        return filled;
+    memcpy(chunk + filled * channels, r->store.pcm + r->store.at * channels, n * channels * sizeof *chunk);
+    r->store.at += n;
+    r->store.n -= n;
+    return filled + n;
+}
+
+static void invent(struct rmi_audio_receiver *r, float *pcm, size_t n) {
+    if (rmi_audio_decoder_conceal(r->decoder, pcm, n))
+        memset(pcm, 0, n * (size_t)r->channels * sizeof *pcm);
+}
+
+static void note_time(struct rmi_audio_receiver *r, const struct rmi_audio_decision *d, int64_t now_us) {
+    r->near_ticks = rmi_unwrap32(r->near_ticks, d->timestamp);
+    r->end_ticks = r->near_ticks + d->duration;
+    if (d->action == RMI_AUDIO_CONCEAL)
+        return;
+    r->arrival_us = rmi_max64(r->arrival_us, now_us - d->waited_us);
+    if (d->action == RMI_AUDIO_PLAY)
+        r->stats.waited_us += (d->waited_us - r->stats.waited_us) / SMOOTHING;
+}
+
+/* `n` samples as decided. */
+static void decode(struct rmi_audio_receiver *r, const struct rmi_audio_decision *d, float *pcm, size_t n) {
+    const uint8_t *data = d->buf ? d->buf->data + d->offset : NULL;
+    size_t got = n;
+    rm_err err = RM_OK;
+    if (d->action == RMI_AUDIO_PLAY)
+        err = rmi_audio_decoder_decode(r->decoder, data, d->len, pcm, n, &got);
+    else if (d->action == RMI_AUDIO_FEC)
+        err = rmi_audio_decoder_decode_fec(r->decoder, data, d->len, pcm, n);
+    else
+        invent(r, pcm, n);
+    if (d->action == RMI_AUDIO_CONCEAL && !d->comfort_noise)
+        r->stats.concealed_samples += n;
+    if (!err && got == n)
+        return;
+    r->stats.malformed++;
+    r->stats.concealed_samples += n;
+    invent(r, pcm, n);
+}
+
+/* By how much this pull comes before the time when the packets it needs, from `d` on, are due. */
+static int64_t missing_us(const struct rmi_audio_receiver *r, const struct rmi_audio_decision *d, size_t filled,
+                          int64_t now_us) {
+    const size_t before_last = (r->chunk - filled - 1) / r->packet * r->packet;
+    const int64_t ticks = (int64_t)(before_last * r->ticks) - d->duration; /* what is due next comes behind `d` */
+    return rmi_audio_buffer_next_due(r->buffer) + rmi_ticks_to_us(ticks, RMI_OPUS_CLOCK_HZ) - now_us;
+}
+
+/* By how much to change the sound from `filled` samples on, for the buffer's reasons or for the store's. */
+static struct rmi_stretch stretch_for(struct rmi_audio_receiver *r, const struct rmi_audio_decision *d, size_t filled,
+                                      int64_t now_us) {
+    const size_t step = r->chunk < r->packet ? r->chunk : r->packet;
+    struct rmi_stretch s = {.rate_hz = r->rate, .channels = r->channels, .want = d->stretch_ticks / (int32_t)r->ticks};
+    const int64_t short_us = missing_us(r, d, filled, now_us);
+    if (s.want > 0) {
+        if (short_us <= PACE_COPES_US)
+            s.want = 0;
+        s.most = (size_t)rmi_max64(s.want, (int64_t)step);
+        s.fit = FIT_URGENT - FIT_STEP * r->refused;
+    } else if (s.want < 0) {
+        /* The buffer asks for it only when half a step or more can go. */
+        s.most = (size_t)rmi_max64(-s.want, (int64_t)step / 2);
+        s.fit = RMI_STRETCH_FIT_GOOD - FIT_STEP * r->refused;
+    } else if (filled > 0 && d->action == RMI_AUDIO_PLAY && short_us <= 0 && now_us - r->stretched_us > TIDY_EVERY_US) {
+        s.want = -(ptrdiff_t)filled;
+        s.fit = RMI_STRETCH_FIT_GOOD;
+        r->stretched_us = now_us;
+    }
+    return s;
+}
+
+/* Changes what is in the chunk together with the samples to come, by way of the store. */
+static rm_err stretch(struct rmi_audio_receiver *r, const struct rmi_audio_decision *d, struct rmi_stretch *s,
+                      float *chunk, size_t *filled, size_t n, int64_t now_us) {
+    const size_t channels = (size_t)r->channels, samples = *filled + n;
+    const size_t longest = samples + (s->most ? s->most : 0);
+    if (!reserve(&r->scratch, samples * channels) || !reserve(&r->store, longest * channels))
+        return RM_E_NO_MEMORY;
+    memcpy(r->scratch.pcm, chunk, *filled * channels * sizeof *chunk);
+    decode(r, d, r->scratch.pcm + *filled * channels, n);
+    s->pcm = r->scratch.pcm;
+    s->samples = samples;
+    const ptrdiff_t done = rmi_stretch_run(s, r->store.pcm);
+    if (d->stretch_ticks)
+        r->refused = done ? 0 : r->refused + 1;
+    if (done)
+        r->stretched_us = now_us;
+    r->stats.stretched_samples += (uint64_t)(done < 0 ? -done : done);
+    r->store.at = 0;
+    r->store.n = (size_t)((ptrdiff_t)samples + done);
+    *filled = drain(r, chunk, 0);
+    return RM_OK;
+}
+
+static rm_err carry_out(struct rmi_audio_receiver *r, const struct rmi_audio_decision *d, int64_t now_us, float *chunk,
+                        size_t *filled, bool *stored) {
+    const size_t n = d->duration / r->ticks, channels = (size_t)r->channels;
+    struct rmi_stretch s = stretch_for(r, d, *filled, now_us);
+    note_time(r, d, now_us);
+    if (s.want == 0 && n <= r->chunk - *filled) {
+        decode(r, d, chunk + *filled * channels, n);
+        *filled += n;
+        return RM_OK;
+    }
+    *stored = true;
+    if (s.want != 0)
+        return stretch(r, d, &s, chunk, filled, n, now_us);
+    if (!reserve(&r->store, n * channels))
+        return RM_E_NO_MEMORY;
+    decode(r, d, r->store.pcm, n);
+    r->store.at = 0;
+    r->store.n = n;
+    *filled = drain(r, chunk, *filled);
+    return RM_OK;
+}
+
+rm_err rmi_audio_receiver_fill(struct rmi_audio_receiver *r, int64_t now_us, float *chunk) {
+    size_t filled = drain(r, chunk, 0);
+    bool stored = filled > 0;
+    while (filled < r->chunk) {
+        struct rmi_audio_decision d;
+        rmi_audio_buffer_pull(r->buffer, now_us, (uint32_t)(filled * r->ticks), &d);
+        if (d.action == RMI_AUDIO_WAIT) {
+            if (filled == 0)
+                return RM_E_AGAIN;
+            const size_t rest = r->chunk - filled;
+            memset(chunk + filled * (size_t)r->channels, 0, rest * (size_t)r->channels * sizeof *chunk);
+            r->end_ticks += (int64_t)(rest * r->ticks);
+            break;
+        }
+        const rm_err err = carry_out(r, &d, now_us, chunk, &filled, &stored);
+        rmi_buf_unref(&d.buf);
+        if (err)
+            return err;
+    }
+    r->stats.copied_chunks += stored;
+    return RM_OK;
+}
