@@ -7,15 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Markers in sound: 10 ms sweeps between 1 and 6 kHz, inside what every codec keeps. They rise where the capture clock
- * passes a whole second and fall at the half seconds, so that a latency up to a second is told without doubt. */
+/* Markers in sound: 10 ms sweeps between 1 and 3.5 kHz with soft ends, of which even Opus for voice at 24 kbit/s keeps
+ * the shape. They rise where the capture clock passes a whole second and fall at the half seconds, so that a latency up
+ * to a second is told without doubt. For test sound: music and speech may hold something alike now and then. */
 
 #define MARKER_US 10000
 #define MARKER_SPACING_US 500000
 
 enum marker_kind { MARKER_RISING, MARKER_FALLING, MARKER_KINDS };
 
-#define MARKER_RATE_MIN_HZ 16000 /* 6 kHz needs 12 at least */
+#define MARKER_RATE_MIN_HZ 16000 /* lower, a marker between two samples is not alike enough */
 #define MARKER_RATE_MAX_HZ 96000
 
 /* Samples of a marker. */

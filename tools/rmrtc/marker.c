@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "marker.h"
+
+#include "base/time.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PI 3.14159265358979323846
+#define LOW_HZ 1000.0
+#define HIGH_HZ 3500.0
+/* A normalised correlation of this much is a marker. Measured: Opus for voice at 24 kbit/s, 10 ms leaves 0.79 and more
+ * (of sweeps up to 6 kHz only 0.38); at 16 kbit/s, 0.61, rising and falling get confused. */
+#define SIMILARITY_MIN 0.7
+#define GUARD_US 20000 /* echoes of a codec around a marker belong to it */
+#define GAP_US 2500    /* a chunk that begins this far from the end of the one before: something is missing */
+#define POWER_MIN 1e-7 /* mean square below this (-70 dBFS) is silence */
+#define LOUD_MAX 8.0f  /* no sound is louder; keeps running sums exact */
+#define BLOCK 4096     /* samples taken between two moves of the buffer */
+#define ANCHORS 128    /* chunks remembered: 300 ms of 2.5 ms each, and a marker is known after 30 ms */
+#define QUEUE 16       /* eight seconds of markers */
+#define STEP_HZ 12000  /* places tried: five in each period of the sweep, whose peak is as wide as half of one */
+#define STEP_MAX (MARKER_RATE_MAX_HZ / STEP_HZ)
+#define NEAR_MIN 0.4 /* found next to a marker, at the most unlucky of the places tried, is 0.8 of its similarity */
+#define LANES 8      /* sums in parallel, for the vectoriser */
+#define TIE_US 10000 /* a marker heard this much before its capture is a clock's inaccuracy */
+
+/* A sample and when it is played. */
+struct anchor {
+    uint64_t sample;
+    int64_t time_us;
+    bool gap; /* something is missing before it */
+};
+
+struct peak {
+    bool open, want_right;
+    enum marker_kind kind;
+    uint64_t at;
+    double left, top, right;
+};
+
+struct marker_detector {
+    uint32_t rate;
+    size_t length; /* of a marker, a multiple of LANES in memory */
+    float *shape[MARKER_KINDS];
+    double shape_norm[MARKER_KINDS];
+    float *buf; /* length + BLOCK samples */
+    size_t used, scanned;
+    size_t step;
+    double tried[MARKER_KINDS]; /* similarity at `scanned` */
+    uint64_t base;              /* number of the sample buf[0] */
+    double energy;              /* of the `length` samples from `scanned` on */
+    double last[MARKER_KINDS];
+    struct peak peak;
+    struct anchor anchors[ANCHORS];
+    uint64_t anchor_count;
+    struct marker_heard queue[QUEUE];
+    uint64_t queued, taken;
+};
+
+size_t marker_samples(uint32_t rate_hz) {
+    return (size_t)((uint64_t)rate_hz * MARKER_US / RMI_SEC(1));
+}
+
+void marker_draw(enum marker_kind kind, uint32_t rate_hz, float *out) {
+    size_t n = marker_samples(rate_hz);
+    double length = (double)MARKER_US / RMI_SEC(1);
+    double from = kind == MARKER_RISING ? LOW_HZ : HIGH_HZ, to = LOW_HZ + HIGH_HZ - from;
+    for (size_t i = 0; i < n; i++) {
+        double t = (double)i / rate_hz, part = (double)i / (double)n;
+        double loud = 0.5 - 0.5 * cos(2 * PI * part); /* Hann: harder ends lose up to 0.2 of similarity in Opus */
+        out[i] = (float)(loud * sin(2 * PI * (from * t + (to - from) / (2 * length) * t * t)));
+    }
+}
+
+static rm_err init(struct marker_detector *md) {
+    size_t padded = (md->length + LANES - 1) / LANES * LANES;
+    md->buf = calloc(padded + BLOCK, sizeof *md->buf);
+    if (!md->buf)
+        return RM_E_NO_MEMORY;
+    for (int k = 0; k < MARKER_KINDS; k++) {
+        md->shape[k] = calloc(padded, sizeof *md->shape[k]);
+        if (!md->shape[k])
+            return RM_E_NO_MEMORY;
+        marker_draw((enum marker_kind)k, md->rate, md->shape[k]);
+        double sum = 0;
+        for (size_t i = 0; i < md->length; i++)
+            sum += (double)md->shape[k][i] * md->shape[k][i];
+        md->shape_norm[k] = sqrt(sum);
+    }
+    md->length = padded; /* ends in silence */
+    return RM_OK;
+}
+
+rm_err marker_detector_create(uint32_t rate_hz, struct marker_detector **out) {
+    if (rate_hz < MARKER_RATE_MIN_HZ || rate_hz > MARKER_RATE_MAX_HZ)
+        return RM_E_INVALID_ARG;
+    struct marker_detector *md = calloc(1, sizeof *md);
+    if (!md)
+        return RM_E_NO_MEMORY;
+    md->rate = rate_hz;
+    md->length = marker_samples(rate_hz);
+    md->step = rate_hz > STEP_HZ ? rate_hz / STEP_HZ : 1;
+    rm_err err = init(md);
+    if (err) {
+        marker_detector_destroy(&md);
+        return err;
+    }
+    *out = md;
+    return RM_OK;
+}
+
+void marker_detector_destroy(struct marker_detector **md) {
+    if (!md || !*md)
+        return;
+    for (int k = 0; k < MARKER_KINDS; k++)
+        free((*md)->shape[k]);
+    free((*md)->buf);
+    free(*md);
+    *md = NULL;
+}
+
+/* ---- times ---------------------------------------------------------------------------------------------------- */
+
+static double us_of(const struct marker_detector *md, double samples) {
+    return samples * (double)RMI_SEC(1) / md->rate;
+}
+
+static void remember_chunk(struct marker_detector *md, uint64_t sample, int64_t time_us) {
+    struct anchor a = {.sample = sample, .time_us = time_us};
+    if (md->anchor_count > 0) {
+        const struct anchor *last = &md->anchors[(md->anchor_count - 1) % ANCHORS];
+        double expected = (double)last->time_us + us_of(md, (double)(sample - last->sample));
+        a.gap = fabs((double)time_us - expected) > GAP_US;
+    }
+    md->anchors[md->anchor_count++ % ANCHORS] = a;
+}
+
+/* When the sound at `at` is played. False: there is a gap between it and the sample `end`. */
+static bool time_of(const struct marker_detector *md, double at, uint64_t end, int64_t *time_us) {
+    uint64_t kept = md->anchor_count < ANCHORS ? md->anchor_count : ANCHORS;
+    for (uint64_t i = 1; i <= kept; i++) {
+        const struct anchor *a = &md->anchors[(md->anchor_count - i) % ANCHORS];
+        bool before = (double)a->sample <= at;
+        if (before || i == kept) {
+            *time_us = a->time_us + (int64_t)llround(us_of(md, at - (double)a->sample));
+            return true;
+        }
+        if (a->gap && a->sample < end)
+            return false;
+    }
+    return false;
+}
+
+/* ---- search --------------------------------------------------------------------------------------------------- */
+
+static double dot(const float *a, const float *b, size_t n) {
+    float lanes[LANES] = {0};
+    for (size_t i = 0; i < n; i += LANES)
+        for (size_t k = 0; k < LANES; k++)
+            lanes[k] += a[i + k] * b[i + k];
+    double sum = 0;
+    for (size_t k = 0; k < LANES; k++)
+        sum += lanes[k];
+    return sum;
+}
+
+/* Where between samples the peak is: the top of the cosine through it and its neighbours, which at low rates fits
+ * better than a parabola. */
+static double peak_shift(const struct peak *p) {
+    double half_sum = (p->left + p->right) / (2 * p->top);
+    if (!(fabs(half_sum) < 1))
+        return 0;
+    double turn = acos(half_sum);
+    return fmax(-0.5, fmin(atan((p->right - p->left) / (2 * p->top * sin(turn))) / turn, 0.5));
+}
+
+static void report(struct marker_detector *md) {
+    const struct peak *p = &md->peak;
+    struct marker_heard m = {.kind = p->kind, .similarity = p->top};
+    if (time_of(md, (double)p->at + peak_shift(p), p->at + md->length, &m.heard_us))
+        md->queue[md->queued++ % QUEUE] = m;
+    md->peak.open = false;
+}
+
+static void judge(struct marker_detector *md, uint64_t at, enum marker_kind kind, double alike) {
+    struct peak *p = &md->peak;
+    if (p->want_right && p->kind == kind && at == p->at + 1) {
+        p->right = alike;
+        p->want_right = false;
+    }
+    if (alike >= SIMILARITY_MIN && (!p->open || alike > p->top))
+        *p = (struct peak){.open = true,
+                           .want_right = true,
+                           .kind = kind,
+                           .at = at,
+                           .left = md->last[kind],
+                           .top = alike,
+                           .right = alike};
+    md->last[kind] = alike;
+}
+
+static double similarity(const struct marker_detector *md, size_t place, int kind, double energy) {
+    if (energy < POWER_MIN * (double)md->length)
+        return 0;
+    return dot(md->buf + place, md->shape[kind], md->length) / (sqrt(energy) * md->shape_norm[kind]);
+}
+
+/* A step: the places from `scanned` on up to the next one to be tried. They are looked at one by one only when one end
+ * of the step is near to a marker, which saves three quarters of the work. */
+static void scan_step(struct marker_detector *md) {
+    const float *from = md->buf + md->scanned;
+    const uint64_t at = md->base + md->scanned;
+    double energy[STEP_MAX + 1] = {md->energy};
+    bool near = md->peak.open && md->peak.want_right;
+    for (size_t i = 0; i < md->step; i++)
+        energy[i + 1] = energy[i] - (double)from[i] * from[i] + (double)from[i + md->length] * from[i + md->length];
+    for (int k = 0; k < MARKER_KINDS; k++) {
+        double ahead = similarity(md, md->scanned + md->step, k, energy[md->step]);
+        near = near || fmax(md->tried[k], ahead) >= NEAR_MIN;
+        md->tried[k] = ahead;
+    }
+    for (size_t i = 0; near && i < md->step; i++)
+        for (int k = 0; k < MARKER_KINDS; k++)
+            judge(md, at + i, (enum marker_kind)k, similarity(md, md->scanned + i, k, energy[i]));
+    md->scanned += md->step;
+    md->energy = energy[md->step];
+}
+
+static void scan(struct marker_detector *md) {
+    const uint64_t guard = (uint64_t)md->rate * GUARD_US / RMI_SEC(1);
+    while (md->scanned + md->step + md->length <= md->used) {
+        if (md->scanned == 0) {
+            md->energy = 0;
+            for (size_t i = 0; i < md->length; i++)
+                md->energy += (double)md->buf[i] * md->buf[i];
+        }
+        scan_step(md);
+        if (md->peak.open && md->base + md->scanned - md->peak.at > guard)
+            report(md);
+    }
+}
+
+/* Drops what has been searched. The energy is summed anew then, so that no rounding adds up. */
+static void make_room(struct marker_detector *md) {
+    md->used -= md->scanned;
+    memmove(md->buf, md->buf + md->scanned, md->used * sizeof *md->buf);
+    md->base += md->scanned;
+    md->scanned = 0;
+}
+
+static float mixed(const rm_audio *audio, size_t frame) {
+    float sum = 0;
+    for (uint32_t c = 0; c < audio->channels; c++)
+        sum += audio->samples[frame * audio->channels + c];
+    sum /= (float)audio->channels;
+    return fabsf(sum) <= LOUD_MAX ? sum : 0; /* not-a-number too */
+}
+
+rm_err marker_detector_feed(struct marker_detector *md, const rm_audio *audio, int64_t first_us) {
+    if (audio->sample_rate != md->rate || audio->channels == 0)
+        return RM_E_INVALID_ARG;
+    if (audio->frame_count > 0)
+        remember_chunk(md, md->base + md->used, first_us);
+    for (size_t i = 0; i < audio->frame_count; i++) {
+        if (md->used == md->length + BLOCK) {
+            scan(md);
+            make_room(md);
+        }
+        md->buf[md->used++] = mixed(audio, i);
+    }
+    scan(md);
+    return RM_OK;
+}
+
+bool marker_detector_next(struct marker_detector *md, struct marker_heard *out) {
+    if (md->queued - md->taken > QUEUE)
+        md->taken = md->queued - QUEUE;
+    if (md->taken == md->queued)
+        return false;
+    *out = md->queue[md->taken++ % QUEUE];
+    return true;
+}
+
+int64_t marker_latency_us(const struct marker_heard *heard) {
+    const int64_t range = MARKER_KINDS * (int64_t)MARKER_SPACING_US;
+    int64_t late = heard->heard_us - (heard->kind == MARKER_FALLING ? MARKER_SPACING_US : 0);
+    int64_t rest = (late % range + range) % range;
+    return rest >= range - TIE_US ? rest - range : rest;
+}
