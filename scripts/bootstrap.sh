@@ -37,7 +37,8 @@ libvpx-dev|VP8 and VP9 video
 libopenh264-dev|H.264 video
 libyuv-dev|colour conversion and scaling
 libspeexdsp-dev|resampling
-libyaml-dev|manifests in YAML'
+libyaml-dev|manifests in YAML
+libpng-dev|snapshots of the tool (PNG)'
 test_packages='libcmocka-dev|unit tests
 libsrtp2-dev|the SRTP tests compare with it
 g++|the public headers are checked as C++17
