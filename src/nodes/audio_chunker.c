@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "frame/pool.h"
 #include "nodes/nodes.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define POOL_BUFFERS 512
 #define US_PER_S 1000000
 
 /* The chunk of a stream that is being filled. */
@@ -18,20 +16,15 @@ struct stream {
 
 struct chunker {
     size_t chunk_size; /* samples of each channel */
-    struct rmi_frame_pool *pool;
     struct rmi_node_streams ids;
     struct stream streams[RMI_NODE_STREAMS_MAX];
 };
 
 static rm_err create(rm_node_context *context, const rm_node_params *params, void **state) {
     (void)context;
-    struct rmi_frame_pool_config config = {.max_buffers = POOL_BUFFERS};
     struct chunker *c = calloc(1, sizeof *c);
-    rm_err err = c ? rmi_frame_pool_create(&config, &c->pool) : RM_E_NO_MEMORY;
-    if (err) {
-        free(c);
-        return err;
-    }
+    if (!c)
+        return RM_E_NO_MEMORY;
     c->chunk_size = (size_t)rm_node_params_int(params, "chunk_size", 1);
     *state = c;
     return RM_OK;
@@ -41,7 +34,6 @@ static void destroy(void *state) {
     struct chunker *c = state;
     for (size_t i = 0; i < c->ids.count; i++)
         rm_runtime_data_unref(&c->streams[i].chunk);
-    rmi_frame_pool_destroy(&c->pool);
     free(c);
 }
 
@@ -59,10 +51,8 @@ static rm_err emit(rm_node_context *context, struct stream *s) {
     return err;
 }
 
-static rm_err begin(struct chunker *c, struct stream *s, const rm_runtime_data *input) {
-    rm_err err = rmi_frame_pool_audio(c->pool, c->chunk_size * s->channels, s->sample_rate, s->channels, &s->chunk);
-    if (!err)
-        err = rmi_node_keep_fields(input, s->chunk);
+static rm_err begin(const struct chunker *c, struct stream *s, rm_node_context *context) {
+    rm_err err = rm_node_new_audio(context, c->chunk_size * s->channels, s->sample_rate, s->channels, &s->chunk);
     if (!err)
         err = rm_runtime_data_set_timestamp_us(s->chunk, s->next_us);
     if (err)
@@ -71,13 +61,13 @@ static rm_err begin(struct chunker *c, struct stream *s, const rm_runtime_data *
     return err;
 }
 
-static rm_err fill(struct chunker *c, struct stream *s, rm_node_context *context, const rm_runtime_data *input) {
+static rm_err fill(const struct chunker *c, struct stream *s, rm_node_context *context, const rm_runtime_data *input) {
     const rm_audio *audio = rm_runtime_data_audio(input);
     size_t room = c->chunk_size * s->channels;
     int64_t begin_us = rm_runtime_data_timestamp_us(input);
     for (size_t at = 0; at < audio->sample_count;) {
         s->next_us = begin_us >= 0 ? begin_us + (int64_t)(at / s->channels * US_PER_S / s->sample_rate) : RM_NO_VALUE;
-        rm_err err = s->chunk ? RM_OK : begin(c, s, input);
+        rm_err err = s->chunk ? RM_OK : begin(c, s, context);
         float *samples = err ? NULL : rm_runtime_data_write_samples(s->chunk);
         if (!samples)
             return err ? err : RM_E_INTERNAL;

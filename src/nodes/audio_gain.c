@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "frame/pool.h"
 #include "nodes/nodes.h"
 
 #include <math.h>
@@ -7,23 +6,17 @@
 #include <string.h>
 
 #define DB_PER_DECADE 20.0
-#define POOL_BUFFERS 512
 
 struct gain {
-    struct rmi_frame_pool *pool; /* for copies of what somebody else holds */
     float factor;
     bool clip;
 };
 
 static rm_err create(rm_node_context *context, const rm_node_params *params, void **state) {
     (void)context;
-    struct rmi_frame_pool_config config = {.max_buffers = POOL_BUFFERS};
     struct gain *g = calloc(1, sizeof *g);
-    rm_err err = g ? rmi_frame_pool_create(&config, &g->pool) : RM_E_NO_MEMORY;
-    if (err) {
-        free(g);
-        return err;
-    }
+    if (!g)
+        return RM_E_NO_MEMORY;
     g->factor = (float)pow(10.0, rm_node_params_number(params, "gain_db", 0) / DB_PER_DECADE);
     if (rm_node_params_bool(params, "mute", false))
         g->factor = 0;
@@ -39,22 +32,15 @@ static void apply(const struct gain *g, float *samples, size_t n) {
         samples[i] = samples[i] > 1.0F ? 1.0F : samples[i] < -1.0F ? -1.0F : samples[i];
 }
 
-static void destroy(void *state) {
-    struct gain *g = state;
-    rmi_frame_pool_destroy(&g->pool);
-    free(g);
-}
-
-static rm_err copy(struct gain *g, const rm_runtime_data *input, rm_runtime_data **out) {
+static rm_err copy(rm_node_context *context, const rm_runtime_data *input, rm_runtime_data **out) {
     rm_runtime_data *data = NULL;
     const rm_audio *a = rm_runtime_data_audio(input);
-    rm_err err = rmi_frame_pool_audio(g->pool, a->sample_count, a->sample_rate, a->channels, &data);
-    if (err) /* an empty chunk, or more in flight than the pool holds */
+    if (a->sample_count == 0)
         return rm_runtime_data_copy(input, out);
-    float *samples = rm_runtime_data_write_samples(data);
+    rm_err err = rm_node_new_audio(context, a->sample_count, a->sample_rate, a->channels, &data);
+    float *samples = err ? NULL : rm_runtime_data_write_samples(data);
     if (samples)
         memcpy(samples, a->samples, a->sample_count * sizeof *samples);
-    err = rmi_node_keep_fields(input, data);
     if (!err)
         err = rm_runtime_data_set_timestamp_us(data, rm_runtime_data_timestamp_us(input));
     if (err)
@@ -70,7 +56,7 @@ static rm_err process(void *state, rm_node_context *context, rm_runtime_data *in
     if (samples) { /* nobody else sees it: no copy */
         out = rm_runtime_data_ref(input);
     } else {
-        rm_err err = copy(state, input, &out);
+        rm_err err = copy(context, input, &out);
         if (err)
             return err;
         samples = rm_runtime_data_write_samples(out);
@@ -94,4 +80,4 @@ static const rm_node_param params[] = {
 const rm_node_class rmi_node_audio_gain = {
     RMI_NODE_CLASS_HEAD, .name = "AudioGainNode", .summary = "amplifies or attenuates audio",
     .accepts = "audio",  .params = params,        .param_count = RMI_NODE_PARAM_COUNT(params),
-    .create = create,    .process = process,      .destroy = destroy};
+    .create = create,    .process = process,      .destroy = free};

@@ -22,15 +22,3 @@ size_t rmi_node_stream(struct rmi_node_streams *streams, const char *id, bool *f
     *fresh = true;
     return slot;
 }
-
-rm_err rmi_node_keep_fields(const rm_runtime_data *from, rm_runtime_data *to) {
-    const rm_video *v = rm_runtime_data_video(from);
-    rm_err err = rm_runtime_data_set_stream_id(to, rm_runtime_data_stream_id(from));
-    if (!err)
-        err = rm_runtime_data_set_arrival_us(to, rm_runtime_data_arrival_us(from));
-    if (!err && v)
-        err = rm_runtime_data_set_frame_number(to, v->frame_number);
-    if (!err && rm_runtime_data_metadata(from))
-        err = rm_runtime_data_set_metadata(to, rm_runtime_data_metadata(from));
-    return err;
-}

@@ -29,7 +29,4 @@ struct rmi_node_streams {
  * stream that gave way, or to none. */
 size_t rmi_node_stream(struct rmi_node_streams *streams, const char *id, bool *fresh);
 
-/* Stream id, arrival, metadata and, of video, the frame number: what an output keeps of its input beside the time. */
-rm_err rmi_node_keep_fields(const rm_runtime_data *from, rm_runtime_data *to);
-
 #endif
