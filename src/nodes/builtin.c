@@ -7,7 +7,7 @@ static const rm_node_class *const classes[] = {
     &rmi_node_audio_level,   &rmi_node_silence_detector, &rmi_node_audio_chunker,
     &rmi_node_video_flip,    &rmi_node_video_scaler,     &rmi_node_video_format_converter,
     &rmi_node_video_encoder, &rmi_node_video_decoder,    &rmi_node_fast_resample,
-    &rmi_node_audio_mixer,   &rmi_node_background_blur,
+    &rmi_node_audio_mixer,   &rmi_node_background_blur,  &rmi_node_video_overlay,
 };
 
 rm_err rm_node_registry_create(rm_node_registry **out) {

@@ -9,7 +9,7 @@ extern const rm_node_class rmi_node_pass_through, rmi_node_calculator, rmi_node_
     rmi_node_silence_detector, rmi_node_audio_chunker, rmi_node_video_flip;
 extern const rm_node_class rmi_node_video_scaler, rmi_node_video_format_converter, rmi_node_video_encoder,
     rmi_node_video_decoder, rmi_node_fast_resample, rmi_node_audio_mixer;
-extern const rm_node_class rmi_node_background_blur;
+extern const rm_node_class rmi_node_background_blur, rmi_node_video_overlay;
 
 /* Head of every class: version and size of the interface. */
 #define RMI_NODE_CLASS_HEAD .abi_version = RM_NODE_ABI_VERSION, .struct_size = sizeof(rm_node_class)
