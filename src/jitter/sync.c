@@ -163,12 +163,14 @@ struct rmi_av_result rmi_av_sync_update(struct rmi_av_sync *s, int64_t now_us, c
     const bool known = audio->valid && video->valid && s->source[RMI_AV_AUDIO].count && s->source[RMI_AV_VIDEO].count;
     const int64_t offset = known ? offset_between(s, audio, video) : 0;
     if (known && llabs(offset) < ABSURD_US) {
-        /* Both are to come out at the later of what each can do. */
-        const int64_t meet = rmi_max64(audio->own_delay_us, offset + video->own_delay_us);
-        move(s, RMI_AV_AUDIO, rmi_min64(meet, RMI_AV_SYNC_MAX_US), audio->own_delay_us, most);
-        move(s, RMI_AV_VIDEO, rmi_min64(meet - offset, RMI_AV_SYNC_MAX_US), video->own_delay_us, most);
+        /* The earlier one waits for the later, as far as the tolerance goes. */
+        const int64_t sound = audio->own_delay_us, picture = offset + video->own_delay_us;
+        const int64_t sound_at = rmi_max64(sound, picture - s->tolerance_us);
+        const int64_t picture_at = rmi_max64(picture, sound - s->tolerance_us);
+        move(s, RMI_AV_AUDIO, rmi_min64(sound_at, RMI_AV_SYNC_MAX_US), audio->own_delay_us, most);
+        move(s, RMI_AV_VIDEO, rmi_min64(picture_at - offset, RMI_AV_SYNC_MAX_US), video->own_delay_us, most);
         out.skew_us = offset + video->delay_us - audio->delay_us;
-        out.state = llabs(out.skew_us) <= SYNCED_US ? RMI_AV_SYNCED : RMI_AV_SYNCING;
+        out.state = llabs(out.skew_us) <= s->tolerance_us + SYNCED_US ? RMI_AV_SYNCED : RMI_AV_SYNCING;
     }
     memcpy(out.delay_us, s->delay_us, sizeof out.delay_us);
     return out;

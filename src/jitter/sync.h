@@ -44,7 +44,11 @@ struct rmi_av_source {
 
 enum rmi_av_state { RMI_AV_UNSYNCED, RMI_AV_SYNCING, RMI_AV_SYNCED };
 
+/* Nobody notices sound up to 40 ms early or 60 ms late (EBU R37-2007, for a whole chain). */
+#define RMI_AV_SYNC_UNNOTICED_US 40000
+
 struct rmi_av_sync {
+    int64_t tolerance_us; /* 0 as initialised: exact. Else no stream is held back for a smaller difference */
     struct rmi_av_source source[RMI_AV_KINDS];
     int64_t delay_us[RMI_AV_KINDS];
     bool updated;

@@ -106,6 +106,23 @@ static void sound_waits_for_the_picture(void **state) {
     assert_int_equal(c.result.delay_us[RMI_AV_VIDEO], 0);
 }
 
+/* 55 ms apart: of them 40 are not noticed, and so nobody waits for them. */
+static void what_nobody_notices_costs_no_delay(void **state) {
+    (void)state;
+    struct call c = new_call(7);
+    c.sync.tolerance_us = RMI_AV_SYNC_UNNOTICED_US;
+    run(&c, 0, RMI_SEC(30), RMI_SEC(5));
+    assert_int_equal(c.result.state, RMI_AV_SYNCED);
+    assert_in_range(c.a_delay_us, RMI_MS(15 + 55 - 40) - 3000, RMI_MS(15 + 55 - 40) + 3000);
+    assert_int_equal(c.v_delay_us, c.v_own_us);
+    c = new_call(8);
+    c.sync.tolerance_us = RMI_AV_SYNC_UNNOTICED_US;
+    c.v_path_us = RMI_MS(60);
+    run(&c, 0, RMI_SEC(30), RMI_SEC(5));
+    assert_int_equal(c.a_delay_us, c.a_own_us);
+    assert_int_equal(c.v_delay_us, c.v_own_us);
+}
+
 static void the_picture_waits_for_sound(void **state) {
     (void)state;
     struct call c = new_call(2);
@@ -269,6 +286,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sound_waits_for_the_picture),
         cmocka_unit_test(the_picture_waits_for_sound),
+        cmocka_unit_test(what_nobody_notices_costs_no_delay),
         cmocka_unit_test(delays_move_slowly_and_stop_at_a_limit),
         cmocka_unit_test(a_day_of_drifting_clocks),
         cmocka_unit_test(a_minute_without_reports),
