@@ -89,9 +89,13 @@ rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offere
         .ice_timeout_us = ep->config.ice_timeout_us,
         .stream_id = ep->peer_id,
     };
+    p->ep = ep;
     rm_err err = ep->config.io.new_cert && !own ? RM_E_NO_MEMORY : rmi_pc_create(&pcc, ep->now_us, &p->pc);
     rmi_dtls_cert_unref(&own);
+    if (!err)
+        err = rmi_ep_media_open(ep, p);
     if (err) {
+        rmi_pc_destroy(&p->pc);
         free(p);
         return err;
     }
@@ -133,6 +137,7 @@ static void remove_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
     remember(ep, p);
     rmi_list_remove(&p->node);
     ep->peer_count--;
+    rmi_ep_media_close(ep, p);
     rmi_pc_destroy(&p->pc);
     free(p);
 }
@@ -166,6 +171,7 @@ void rmi_ep_drain_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
             break;
         }
     }
+    rmi_ep_media_step(ep, p);
     if (rmi_pc_state_of(p->pc) >= RMI_PC_FAILED)
         remove_peer(ep, p);
 }
@@ -275,6 +281,7 @@ void rmi_endpoint_destroy(struct rmi_endpoint **pep) {
         return;
     RMI_LIST_FOREACH (node, next, &ep->peers) {
         struct rmi_ep_peer *p = RMI_CONTAINER_OF(node, struct rmi_ep_peer, node);
+        rmi_ep_media_close(ep, p);
         rmi_pc_destroy(&p->pc);
         free(p);
     }
@@ -304,7 +311,7 @@ void rmi_endpoint_close(struct rmi_endpoint *ep, int64_t now_us) {
     ep->now_us = now_us;
     RMI_LIST_FOREACH (node, next, &ep->peers) {
         struct rmi_ep_peer *p = RMI_CONTAINER_OF(node, struct rmi_ep_peer, node);
-        rmi_pc_close(p->pc, now_us);
+        rmi_ep_media_end(ep, p);
         rmi_ep_drain_peer(ep, p);
     }
     rmi_gather_close(ep->gather, now_us);
@@ -403,7 +410,7 @@ rm_err rmi_endpoint_disconnect_peer(struct rmi_endpoint *ep, int64_t now_us, con
     struct rmi_ep_peer *p = rmi_ep_find(ep, peer_id);
     if (!p)
         return RM_E_NOT_FOUND;
-    rmi_pc_close(p->pc, now_us);
+    rmi_ep_media_end(ep, p);
     rmi_ep_settle(ep);
     return RM_OK;
 }
@@ -428,6 +435,8 @@ int64_t rmi_endpoint_next_deadline(const struct rmi_endpoint *ep) {
     for (struct rmi_list *n = head->next; n != head; n = n->next) {
         const struct rmi_ep_peer *p = RMI_CONTAINER_OF(n, struct rmi_ep_peer, node);
         t = rmi_min64(t, rmi_min64(rmi_pc_next_deadline(p->pc), connect_deadline(p)));
+        if (p->rtp)
+            t = rmi_min64(t, rmi_rtp_session_next_deadline(p->rtp));
     }
     return t;
 }
@@ -441,6 +450,8 @@ void rmi_endpoint_timeout(struct rmi_endpoint *ep, int64_t now_us) {
     RMI_LIST_FOREACH (node, next, &ep->peers) {
         struct rmi_ep_peer *p = RMI_CONTAINER_OF(node, struct rmi_ep_peer, node);
         rmi_pc_timeout(p->pc, now_us);
+        if (p->rtp && rmi_rtp_session_next_deadline(p->rtp) <= now_us)
+            rmi_rtp_session_timeout(p->rtp, now_us);
         if (connect_deadline(p) <= now_us)
             rmi_pc_abort(p->pc, now_us, RM_E_CONNECTION_TIMEOUT, "not connected within 40 s");
     }

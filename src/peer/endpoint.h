@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "ice/gather.h"
 #include "peer/connection.h"
+#include "peer/rtp_session.h"
 #include <remotemedia/error.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,20 @@ struct rmi_endpoint_io {
     void *ctx;
 };
 
+/* Who sends and receives media. Called from inside the endpoint's functions; may use the session handed out and must
+ * not call the endpoint. */
+struct rmi_endpoint_media_ops {
+    /* A connection is up for the first time: its media can flow. The result names it in the calls below; NULL: no
+     * media with this peer. */
+    void *(*peer_up)(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp);
+    void (*peer_changed)(void *ctx, void *peer); /* formats may have changed with a negotiation */
+    void (*peer_down)(void *ctx, void *peer);    /* the last call for it: its session goes away */
+    void (*packet)(void *ctx, void *peer, const struct rmi_rtp_in *packet);
+    void (*key_request)(void *ctx, void *peer, int64_t now_us);
+    void (*sender_report)(void *ctx, void *peer, enum rmi_rtp_kind kind, uint64_t ntp, uint32_t timestamp);
+    void *ctx;
+};
+
 struct rmi_endpoint_config {
     struct rmi_rng rng;
     struct rmi_log *log;
@@ -43,8 +58,12 @@ struct rmi_endpoint_config {
     bool relay_only;
     bool audio, video, data;
     enum rmi_jsep_codec_id video_first;
-    int64_t liveness_us;    /* 0 = 2 s */
-    int64_t ice_timeout_us; /* 0 = 9.5 s */
+    int64_t liveness_us;                 /* 0 = 2 s */
+    int64_t ice_timeout_us;              /* 0 = 9.5 s */
+    struct rmi_endpoint_media_ops media; /* peer_up NULL: packets of media are counted and dropped */
+    bool rtcp_reports;                   /* see peer/rtp_session.h */
+    int64_t rtcp_interval_us;
+    int64_t unix_offset_us;
 };
 
 enum rmi_endpoint_event_type {

@@ -12,11 +12,15 @@
 struct rmi_ep_peer {
     struct rmi_list node;
     char id[RMI_PEER_ID_MAX];
+    struct rmi_endpoint *ep;
     struct rmi_pc *pc;
-    bool left;              /* gone from the signaling server: its end is decided by ICE alone */
-    bool resend_candidates; /* the server refused some before the answer */
-    bool tell;              /* say peer.disconnect when it ends here */
-    int64_t deadline_us;    /* to be connected the first time */
+    struct rmi_rtp_session *rtp; /* NULL: nobody wants media */
+    void *media;                 /* as from media.peer_up */
+    uint32_t negotiations;       /* applied to rtp */
+    bool left;                   /* gone from the signaling server: its end is decided by ICE alone */
+    bool resend_candidates;      /* the server refused some before the answer */
+    bool tell;                   /* say peer.disconnect when it ends here */
+    int64_t deadline_us;         /* to be connected the first time */
 };
 
 struct rmi_ep_event_node {
@@ -52,6 +56,14 @@ rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offere
 /* Takes what a connection has to say, and removes it when it has ended. `p` may be gone afterwards. */
 void rmi_ep_drain_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
 void rmi_ep_settle(struct rmi_endpoint *ep); /* drains everything; ends every public call that is not per packet */
+
+/* endpoint_media.c */
+rm_err rmi_ep_media_open(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
+void rmi_ep_media_close(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
+/* After anything that may have negotiated or connected. */
+void rmi_ep_media_step(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
+/* Ends the streams and the connection. */
+void rmi_ep_media_end(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
 
 /* endpoint_signaling.c */
 void rmi_ep_drain_signaling(struct rmi_endpoint *ep);
