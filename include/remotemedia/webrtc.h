@@ -41,6 +41,17 @@ typedef struct rm_turn_server {
     const char *credential; /* password; NULL when the URL has it. Never logged */
 } rm_turn_server;
 
+typedef enum rm_audio_codec { RM_AUDIO_OPUS = 0 } rm_audio_codec;
+
+struct rm_runtime_data;
+struct rm_transport_data;
+/* Sound or pictures of a peer, decoded (see webrtc_media.h). Called on a media thread of the transport, sound of all
+ * peers on one, pictures on one for each peer; must return soon. `data` stays the library's: take a reference to keep
+ * it. Every function of webrtc.h and webrtc_media.h may be called inside it, rm_webrtc_destroy included. */
+typedef void (*rm_media_fn)(const char *peer_id, struct rm_runtime_data *data, void *user);
+/* What a peer's pipeline session put out, of any kind; on a thread of that session. Same rules. */
+typedef void (*rm_output_fn)(const char *peer_id, const struct rm_transport_data *output, void *user);
+
 struct rm_event;
 /* Called on the network thread; must not block. Every function of this header may be called inside it,
  * rm_webrtc_destroy included. */
@@ -66,20 +77,38 @@ typedef struct rm_webrtc_config {
     bool enable_audio;          /* negotiate Opus; default true */
     bool enable_video;          /* negotiate video; default true */
     bool enable_data_channel;   /* negotiate a data channel section; default true */
-    rm_video_codec video_codec; /* preferred codec; the others stay acceptable; default RM_VIDEO_VP9 */
-    uint32_t liveness_ms;       /* "disconnected" after this long without hearing the peer, 500..30000; default 2000 */
-    uint32_t ice_timeout_ms;    /* give up connecting after this, 1000..120000; default 9500 */
+    rm_audio_codec audio_codec; /* default RM_AUDIO_OPUS, the only one */
+    rm_video_codec
+        video_codec; /* preferred codec; the others stay acceptable; default RM_VIDEO_H264, which costs least */
+    uint32_t jitter_buffer_size_ms;   /* ceiling of the receivers' adaptive delay, 50..200; default 50 */
+    bool enable_rtcp;                 /* send reports; default true. Without them no peer knows losses or round trips */
+    uint32_t rtcp_interval_ms;        /* mean time between reports, 1000..10000; default 5000 */
+    bool adaptive_bitrate_enabled;    /* follow what peers report; default true */
+    uint32_t target_bitrate_kbps;     /* of video, and its ceiling when adaptive; 50..50000; default 2000 */
+    const char *max_video_resolution; /* "480p", "720p" (default), "1080p": larger pictures are scaled down */
+    uint32_t video_framerate_fps;     /* ceiling, 1..60; default 30 */
+    uint32_t audio_frame_us;          /* length of an Opus packet: 2500, 5000, 10000 (default), 20000, 40000, 60000 */
+    uint32_t audio_bitrate_bps;       /* 6000..510000; default 64000 */
+    rm_media_fn on_media;             /* NULL (default): incoming media is not decoded */
+    rm_output_fn on_output;           /* NULL (default): outputs of pipelines other than media are dropped */
+    uint32_t liveness_ms;    /* "disconnected" after this long without hearing the peer, 500..30000; default 2000 */
+    uint32_t ice_timeout_ms; /* give up connecting after this, 1000..120000; default 9500 */
     const char
         *bind_address;      /* numeric local address to use alone, e.g. "127.0.0.1"; NULL (default): every interface */
     rm_event_fn on_event;   /* NULL (default): events are queued for rm_webrtc_poll */
     rm_log_fn on_log;       /* NULL (default): standard error */
-    void *user;             /* handed to on_event and on_log */
+    void *user;             /* handed to all callbacks */
     rm_log_level log_level; /* default RM_LOG_WARN */
     const char *log_spec;   /* per module, e.g. "ice:debug,dtls:trace"; NULL (default): environment variable RM_LOG */
 } rm_webrtc_config;
 
 /* Sets struct_size and every default. */
 RM_API void rm_webrtc_config_init(rm_webrtc_config *config);
+/* The same for a purpose; the presets of RemoteMedia. Low latency: VP8, 1.5 Mbit/s, reports each 2 s. High quality:
+ * VP9, 4 Mbit/s, 1080p, 100 ms of jitter buffer. Mobile network: VP8, 800 kbit/s, 480p at 24 fps, 150 ms, 5 peers. */
+RM_API void rm_webrtc_config_init_low_latency(rm_webrtc_config *config);
+RM_API void rm_webrtc_config_init_high_quality(rm_webrtc_config *config);
+RM_API void rm_webrtc_config_init_mobile_network(rm_webrtc_config *config);
 
 /* Checks every field; RM_OK or RM_E_CONFIG. `faults` (may be NULL) receives one line per fault, "field: what is wrong",
  * cut to faults_size bytes and always NUL-terminated. */
@@ -106,8 +135,10 @@ typedef enum rm_event_type {                       /* unknown values may come fr
                              RM_EV_PEER_FOUND = 2, /* peer_id is in the room */
                              RM_EV_PEER_STATE = 3, /* peer_id, peer_state; err and detail when failed */
                              RM_EV_PEER_LEFT = 4,  /* peer_id left the signaling server; a running connection goes on */
-                             RM_EV_ERROR = 5,  /* err, detail; peer_id or "": something failed, nothing else changed */
-                             RM_EV_STOPPED = 6 /* after rm_webrtc_shutdown: the last event */
+                             RM_EV_ERROR = 5,   /* err, detail; peer_id or "": something failed, nothing else changed */
+                             RM_EV_STOPPED = 6, /* after rm_webrtc_shutdown: the last event */
+                             RM_EV_PIPELINE = 7 /* err, detail: a node of peer_id's session failed, was too slow
+                                                   (RM_E_LIMIT) or ended it; or the session could not be made */
 } rm_event_type;
 
 typedef struct rm_event {

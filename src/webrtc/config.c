@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "webrtc/webrtc_private.h"
+#include "webrtc/media_private.h"
 
 #include "base/sbuf.h"
 #include "net/addr.h"
@@ -12,6 +12,20 @@
 #define DEFAULT_MAX_PEERS 10
 #define DEFAULT_LIVENESS_MS 2000
 #define DEFAULT_ICE_TIMEOUT_MS 9500 /* a failure is reported within 10 s, the way to the user included */
+#define DEFAULT_JITTER_MS 50
+#define DEFAULT_RTCP_MS 5000
+#define DEFAULT_BITRATE_KBPS 2000
+#define DEFAULT_FPS 30
+#define DEFAULT_AUDIO_FRAME_US 10000 /* 20 ms frames alone would take the latency over its 50 ms budget (measured) */
+#define DEFAULT_AUDIO_BPS 64000
+/* Ranges of RemoteMedia's transport configuration. */
+#define JITTER_MIN_MS 50
+#define JITTER_MAX_MS 200
+#define RTCP_MIN_MS 1000
+#define RTCP_MAX_MS 10000
+#define BITRATE_MIN_KBPS 50
+#define BITRATE_MAX_KBPS 50000
+#define FPS_MAX 60
 #define LIVENESS_MIN_MS 500
 #define LIVENESS_MAX_MS 30000
 #define ICE_TIMEOUT_MIN_MS 1000
@@ -24,10 +38,47 @@ void rm_webrtc_config_init(rm_webrtc_config *c) {
     c->auto_connect = true;
     c->max_peers = DEFAULT_MAX_PEERS;
     c->enable_audio = c->enable_video = c->enable_data_channel = true;
-    c->video_codec = RM_VIDEO_VP9;
+    c->audio_codec = RM_AUDIO_OPUS;
+    c->video_codec = RM_VIDEO_H264;
+    c->jitter_buffer_size_ms = DEFAULT_JITTER_MS;
+    c->enable_rtcp = true;
+    c->rtcp_interval_ms = DEFAULT_RTCP_MS;
+    c->adaptive_bitrate_enabled = true;
+    c->target_bitrate_kbps = DEFAULT_BITRATE_KBPS;
+    c->max_video_resolution = "720p";
+    c->video_framerate_fps = DEFAULT_FPS;
+    c->audio_frame_us = DEFAULT_AUDIO_FRAME_US;
+    c->audio_bitrate_bps = DEFAULT_AUDIO_BPS;
     c->liveness_ms = DEFAULT_LIVENESS_MS;
     c->ice_timeout_ms = DEFAULT_ICE_TIMEOUT_MS;
     c->log_level = RM_LOG_WARN;
+}
+
+/* Values of RemoteMedia's presets (reference). */
+void rm_webrtc_config_init_low_latency(rm_webrtc_config *c) {
+    rm_webrtc_config_init(c);
+    c->video_codec = RM_VIDEO_VP8;
+    c->rtcp_interval_ms = 2000;
+    c->target_bitrate_kbps = 1500;
+}
+
+void rm_webrtc_config_init_high_quality(rm_webrtc_config *c) {
+    rm_webrtc_config_init(c);
+    c->video_codec = RM_VIDEO_VP9;
+    c->jitter_buffer_size_ms = 100;
+    c->target_bitrate_kbps = 4000;
+    c->max_video_resolution = "1080p";
+}
+
+void rm_webrtc_config_init_mobile_network(rm_webrtc_config *c) {
+    rm_webrtc_config_init(c);
+    c->max_peers = 5;
+    c->video_codec = RM_VIDEO_VP8;
+    c->jitter_buffer_size_ms = 150;
+    c->rtcp_interval_ms = 3000;
+    c->target_bitrate_kbps = 800;
+    c->max_video_resolution = "480p";
+    c->video_framerate_fps = 24;
 }
 
 static void check_servers(const rm_webrtc_config *c, struct rmi_sbuf *f) {
@@ -63,6 +114,28 @@ static void check_range(struct rmi_sbuf *f, const char *field, uint32_t value, u
         rmi_sbuf_addf(f, "%s: %u is outside %u..%u\n", field, value, lo, hi);
 }
 
+static void check_media(const rm_webrtc_config *c, struct rmi_sbuf *f) {
+    static const uint32_t frames[] = {2500, 5000, 10000, 20000, 40000, 60000};
+    check_range(f, "audio_codec", (uint32_t)c->audio_codec, RM_AUDIO_OPUS, RM_AUDIO_OPUS);
+    check_range(f, "video_codec", (uint32_t)c->video_codec, RM_VIDEO_VP9, RM_VIDEO_H264);
+    check_range(f, "jitter_buffer_size_ms", c->jitter_buffer_size_ms, JITTER_MIN_MS, JITTER_MAX_MS);
+    check_range(f, "rtcp_interval_ms", c->rtcp_interval_ms, RTCP_MIN_MS, RTCP_MAX_MS);
+    check_range(f, "target_bitrate_kbps", c->target_bitrate_kbps, BITRATE_MIN_KBPS, BITRATE_MAX_KBPS);
+    check_range(f, "video_framerate_fps", c->video_framerate_fps, 1, FPS_MAX);
+    check_range(f, "audio_bitrate_bps", c->audio_bitrate_bps, RMI_AUDIO_BITRATE_MIN_BPS, RMI_AUDIO_BITRATE_MAX_BPS);
+    struct rmi_video_sender_settings size = {0};
+    if (c->max_video_resolution)
+        rmi_media_default_settings(c, &size);
+    if (!size.max_width)
+        rmi_sbuf_addf(f, "max_video_resolution: \"%.20s\" is not 480p, 720p or 1080p\n",
+                      c->max_video_resolution ? c->max_video_resolution : "(null)");
+    bool known = false;
+    for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++)
+        known = known || c->audio_frame_us == frames[i];
+    if (!known)
+        rmi_sbuf_addf(f, "audio_frame_us: %u is not 2500, 5000, 10000, 20000, 40000 or 60000\n", c->audio_frame_us);
+}
+
 rm_err rm_webrtc_config_check(const rm_webrtc_config *c, char *faults, size_t faults_size) {
     struct rmi_sbuf f = {0};
     if (!c || c->struct_size != sizeof *c) {
@@ -82,7 +155,7 @@ rm_err rm_webrtc_config_check(const rm_webrtc_config *c, char *faults, size_t fa
         check_range(&f, "max_peers", c->max_peers, 1, RM_PEERS_MAX);
         check_range(&f, "liveness_ms", c->liveness_ms, LIVENESS_MIN_MS, LIVENESS_MAX_MS);
         check_range(&f, "ice_timeout_ms", c->ice_timeout_ms, ICE_TIMEOUT_MIN_MS, ICE_TIMEOUT_MAX_MS);
-        check_range(&f, "video_codec", (uint32_t)c->video_codec, RM_VIDEO_VP9, RM_VIDEO_H264);
+        check_media(c, &f);
         if (!c->enable_audio && !c->enable_video && !c->enable_data_channel)
             rmi_sbuf_add(&f, "enable_audio, enable_video, enable_data_channel: at least one must be on\n");
     }
@@ -110,6 +183,7 @@ static size_t strings_of(rm_webrtc_config *c, const char **out[]) {
     out[n++] = &c->ca_file;
     out[n++] = &c->bind_address;
     out[n++] = &c->log_spec;
+    out[n++] = &c->max_video_resolution;
     for (size_t i = 0; i < RM_SERVERS_MAX; i++)
         out[n++] = &c->stun_servers[i];
     for (size_t i = 0; i < RM_SERVERS_MAX; i++) {
@@ -119,7 +193,7 @@ static size_t strings_of(rm_webrtc_config *c, const char **out[]) {
     }
     return n;
 }
-#define CONFIG_STRINGS (7 + 4 * RM_SERVERS_MAX)
+#define CONFIG_STRINGS (8 + 4 * RM_SERVERS_MAX)
 
 rm_err rmi_webrtc_config_copy(const rm_webrtc_config *from, rm_webrtc_config *to) {
     const char **strings[CONFIG_STRINGS];

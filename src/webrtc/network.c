@@ -276,6 +276,13 @@ static struct rmi_dtls_cert *io_new_cert(void *ctx) {
     return cert;
 }
 
+/* From the monotonic clock to the time of day. */
+static int64_t unix_offset_us(void) {
+    struct timespec ts = {0};
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * RMI_SEC(1) + ts.tv_nsec / 1000 - rmi_now_us();
+}
+
 static rm_err create_endpoint(struct rm_webrtc *t) {
     static const enum rmi_jsep_codec_id codecs[] = {
         [RM_VIDEO_VP9] = RMI_JSEP_VP9, [RM_VIDEO_VP8] = RMI_JSEP_VP8, [RM_VIDEO_H264] = RMI_JSEP_H264};
@@ -305,6 +312,10 @@ static rm_err create_endpoint(struct rm_webrtc *t) {
         .video_first = codecs[t->config.video_codec],
         .liveness_us = RMI_MS(t->config.liveness_ms),
         .ice_timeout_us = RMI_MS(t->config.ice_timeout_ms),
+        .media = rmi_media_ops(t->media),
+        .rtcp_reports = t->config.enable_rtcp,
+        .rtcp_interval_us = RMI_MS(t->config.rtcp_interval_ms),
+        .unix_offset_us = unix_offset_us(),
     };
     rm_err err = rmi_endpoint_create(&ec, rmi_now_us(), &t->ep);
     rmi_dtls_cert_unref(&cert);
@@ -320,6 +331,8 @@ rm_err rmi_webrtc_net_open(struct rm_webrtc *t) {
         err = create_endpoint(t);
     if (!err && !open_sockets(t))
         err = RM_E_IO;
+    if (!err)
+        err = rmi_media_start(t->media);
     return err;
 }
 
@@ -354,6 +367,7 @@ void rmi_webrtc_net_close(struct rm_webrtc *t) {
     rmi_interfaces_watch_stop(&t->watch);
     rmi_ws_close(&t->ws);
     rmi_endpoint_destroy(&t->ep);
+    rmi_media_stop(t->media);
     for (size_t i = 0; i < RMI_WEBRTC_SOCKETS_MAX; i++)
         rmi_udp_close(&t->sockets[i].udp);
     rmi_timer_destroy(&t->timer);

@@ -41,6 +41,7 @@ static void free_all(struct rm_webrtc *t) {
     RMI_LIST_FOREACH (node, next, &t->commands) {
         free(RMI_CONTAINER_OF(node, struct command, node));
     }
+    rmi_media_destroy(&t->media);
     rmi_mailbox_destroy(&t->events);
     rmi_log_destroy(&t->log);
     rmi_webrtc_config_free(&t->config);
@@ -67,6 +68,8 @@ rm_err rm_webrtc_create(const rm_webrtc_config *config, rm_webrtc **out) {
         rmi_log(t->log, RMI_LOG_APP, RM_LOG_ERROR, "configuration: %s", faults);
     if (!made && !t->config.on_event)
         made = rmi_mailbox_create(sizeof(rm_event), RMI_WEBRTC_EVENTS_MAX, &t->events);
+    if (!made && !err)
+        made = rmi_media_create(t, &t->media);
     if (made || err) {
         free_all(t);
         return err ? err : made;
@@ -154,7 +157,7 @@ void rm_webrtc_destroy(rm_webrtc **pt) {
     rm_webrtc_shutdown(t);
     if (!t->has_thread) {
         free_all(t);
-    } else if (on_network_thread(t)) {
+    } else if (on_network_thread(t) || rmi_media_in_callback(t->media)) {
         pthread_detach(t->thread);
         pthread_mutex_lock(&t->mutex);
         t->free_at_end = true;
@@ -229,16 +232,49 @@ int rm_webrtc_fd(const rm_webrtc *t) {
     return t && t->events ? rmi_mailbox_fd(t->events) : -1;
 }
 
-/* ---- pictures ---- */
+/* ---- questions to the network thread ---- */
+
+struct question {
+    struct rm_webrtc *t;
+    void (*answer)(void *ctx);
+    void *ctx;
+    bool done;
+};
+
+static void run_question(void *ctx) {
+    struct question *q = ctx;
+    q->answer(q->ctx);
+    pthread_mutex_lock(&q->t->mutex);
+    q->done = true;
+    pthread_cond_broadcast(&q->t->changed);
+    pthread_mutex_unlock(&q->t->mutex);
+}
+
+rm_err rmi_webrtc_call(struct rm_webrtc *t, void (*answer)(void *ctx), void *ctx) {
+    if (on_network_thread(t)) {
+        if (!t->ep)
+            return RM_E_CLOSED; /* inside the callback of RM_EV_STOPPED */
+        answer(ctx);
+        return RM_OK;
+    }
+    struct question q = {.t = t, .answer = answer, .ctx = ctx};
+    pthread_mutex_lock(&t->mutex);
+    rm_err err = post_locked(t, run_question, &q);
+    while (!err && !q.done && !t->stopped)
+        pthread_cond_wait(&t->changed, &t->mutex);
+    bool done = q.done;
+    pthread_mutex_unlock(&t->mutex);
+    return err ? err : done ? RM_OK : RM_E_CLOSED; /* the loop ended first and drops what was posted */
+}
 
 struct picture {
     struct rm_webrtc *t;
     rm_peer_info *out;
     size_t cap, count;
-    bool done;
 };
 
-static void fill_picture(struct picture *p) {
+static void take_picture(void *ctx) {
+    struct picture *p = ctx;
     p->count = rmi_endpoint_snapshot_count(p->t->ep);
     struct rmi_peer_snapshot s;
     for (size_t i = 0; i < p->count && i < p->cap; i++)
@@ -246,33 +282,12 @@ static void fill_picture(struct picture *p) {
             rmi_webrtc_fill_info(p->t, &s, &p->out[i]);
 }
 
-static void take_picture(void *ctx) {
-    struct picture *p = ctx;
-    fill_picture(p);
-    pthread_mutex_lock(&p->t->mutex);
-    p->done = true;
-    pthread_cond_broadcast(&p->t->changed);
-    pthread_mutex_unlock(&p->t->mutex);
-}
-
 rm_err rm_webrtc_peers(rm_webrtc *t, rm_peer_info *out, size_t cap, size_t *count) {
     if (!t || !count || (cap && !out))
         return RM_E_INVALID_ARG;
     struct picture p = {.t = t, .out = out, .cap = cap};
-    if (on_network_thread(t)) {
-        if (!t->ep)
-            return RM_E_CLOSED; /* inside the callback of RM_EV_STOPPED */
-        fill_picture(&p);
-    } else {
-        pthread_mutex_lock(&t->mutex);
-        rm_err err = post_locked(t, take_picture, &p);
-        while (!err && !p.done && !t->stopped)
-            pthread_cond_wait(&t->changed, &t->mutex);
-        bool done = p.done;
-        pthread_mutex_unlock(&t->mutex);
-        if (err || !done)
-            return err ? err : RM_E_CLOSED; /* the loop ended first and drops what was posted */
-    }
-    *count = p.count;
-    return RM_OK;
+    rm_err err = rmi_webrtc_call(t, take_picture, &p);
+    if (!err)
+        *count = p.count;
+    return err;
 }

@@ -11,6 +11,7 @@
 #include "io/udp.h"
 #include "io/websocket.h"
 #include "peer/endpoint.h"
+#include "webrtc/media.h"
 #include "webrtc/server_url.h"
 #include <pthread.h>
 #include <remotemedia/webrtc.h>
@@ -46,6 +47,7 @@ struct rm_webrtc {
     char peer_id[RM_PEER_ID_MAX];
     struct rmi_log *log;
     struct rmi_mailbox *events; /* NULL with on_event */
+    struct rmi_media *media;
 
     /* Guarded by mutex: what several threads look at. */
     pthread_mutex_t mutex;
@@ -73,6 +75,10 @@ struct rm_webrtc {
 /* config.c */
 rm_err rmi_webrtc_config_copy(const rm_webrtc_config *from, rm_webrtc_config *to);
 void rmi_webrtc_config_free(rm_webrtc_config *config);
+
+/* webrtc.c: answer(ctx) on the network thread, waited for; at once when this is it. RM_E_STATE, RM_E_CLOSED,
+ * RM_E_NO_MEMORY. */
+rm_err rmi_webrtc_call(struct rm_webrtc *t, void (*answer)(void *ctx), void *ctx);
 
 /* network.c: everything that happens on the network thread */
 rm_err rmi_webrtc_net_open(struct rm_webrtc *t); /* before the thread runs; undone by net_close on failure too */

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Media on the network thread: peers come and go, packets to the media threads, batches to the peers. */
+#include "webrtc/media_private.h"
+
+#include "base/log.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VIDEO_CLOCK_HZ 90000 /* of every video format (RFC 7741, 6184, 9628) */
+#define TICK_US RMI_SEC(1)
+/* Adaptive bitrate from reports alone: the shares and limits of RemoteMedia (reference: 0.8 down, 1.2 up). */
+#define LOSS_HIGH 0.10
+#define LOSS_LOW 0.02
+#define RTT_HIGH_US RMI_MS(500)
+#define RATE_DOWN 0.8
+#define RATE_UP 1.2
+#define RATE_FLOOR_BPS 200000.0
+
+/* ---- peers ---- */
+
+static rm_err create_peer(struct rmi_media *m, const char *peer_id, struct rmi_media_peer **out) {
+    struct rmi_media_peer *p = calloc(1, sizeof *p);
+    if (!p)
+        return RM_E_NO_MEMORY;
+    p->media = m;
+    snprintf(p->id, sizeof p->id, "%s", peer_id);
+    atomic_init(&p->refs, 1);
+    atomic_init(&p->audio_idle, true);
+    pthread_mutex_init(&p->mutex, NULL);
+    pthread_mutex_lock(&m->mutex);
+    m->live++;
+    pthread_mutex_unlock(&m->mutex);
+    rm_err err = rmi_media_cond_init(&p->wake);
+    for (size_t k = 0; k < RMI_RTP_KINDS; k++) { /* both: what unref undoes */
+        rm_err failed = rmi_media_track_init(&p->own[k], m, p);
+        err = err ? err : failed;
+    }
+    if (!err)
+        err = rmi_ring_create(RMI_MEDIA_AUDIO_RING, &p->audio_ring);
+    if (!err)
+        err = rmi_ring_create(RMI_MEDIA_VIDEO_RING, &p->video_ring);
+    rmi_av_sync_init(&p->sync, RMI_OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ);
+    p->sync.tolerance_us = RMI_AV_SYNC_UNNOTICED_US;
+    p->target_bps = (double)m->t->config.target_bitrate_kbps * 1000.0;
+    if (err)
+        rmi_media_peer_unref(p);
+    else
+        *out = p;
+    return err;
+}
+
+/* What everybody can receive, for the encoders. A format that a peer is new to begins with a key frame. */
+static void refresh_formats(struct rmi_media *m) {
+    unsigned shared[RMI_RTP_KINDS] = {0};
+    RMI_LIST_FOREACH (node, next, &m->peers) {
+        struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
+        for (int k = 0; k < RMI_RTP_KINDS; k++) {
+            enum rmi_payload_format f;
+            int format = rmi_rtp_session_send_format(p->rtp, (enum rmi_rtp_kind)k, &f) ? (int)f : -1;
+            unsigned bit = format < 0 ? 0 : 1u << format;
+            if (format != p->format[k]) {
+                atomic_fetch_or(&p->own[k].keys, bit);
+                atomic_fetch_or(&m->all[k].keys, bit);
+            }
+            p->format[k] = format;
+            atomic_store(&p->own[k].formats, bit);
+            if (!atomic_load(&p->own[k].used))
+                shared[k] |= bit;
+        }
+    }
+    for (int k = 0; k < RMI_RTP_KINDS; k++)
+        atomic_store(&m->all[k].formats, shared[k]);
+}
+
+static void start_lane(struct rmi_media_peer *p) {
+    if (p->has_lane)
+        return;
+    rm_err err = rmi_media_thread_start(p, rmi_media_lane_main, p);
+    p->has_lane = err == RM_OK;
+    if (err) {
+        rm_event ev = {.type = RM_EV_ERROR, .err = err};
+        snprintf(ev.peer_id, sizeof ev.peer_id, "%s", p->id);
+        snprintf(ev.detail, sizeof ev.detail, "no thread for its media: %s", rm_strerror(err));
+        rmi_webrtc_emit(p->media->t, &ev);
+    }
+}
+
+static void *peer_up(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp) {
+    struct rmi_media *m = ctx;
+    struct rmi_media_peer *p = NULL;
+    if (create_peer(m, peer_id, &p)) {
+        rmi_log(m->t->log, RMI_LOG_APP, RM_LOG_ERROR, "peer=%s no memory for its media", peer_id);
+        return NULL;
+    }
+    p->rtp = rtp;
+    p->format[RMI_RTP_AUDIO] = p->format[RMI_RTP_VIDEO] = -1;
+    pthread_mutex_lock(&m->mutex);
+    bool first = rmi_list_empty(&m->peers), pipeline = m->manifest != NULL;
+    rmi_list_push_back(&m->peers, &p->node);
+    m->peers_generation++;
+    m->woken = true;
+    pthread_cond_signal(&m->wake);
+    pthread_mutex_unlock(&m->mutex);
+    if (pipeline)
+        start_lane(p);
+    refresh_formats(m);
+    if (first)
+        rmi_timer_set_at(m->tick, rmi_now_us() + TICK_US);
+    return p;
+}
+
+static void peer_changed(void *ctx, void *peer) {
+    (void)peer;
+    refresh_formats(ctx);
+}
+
+static void peer_down(void *ctx, void *peer) {
+    struct rmi_media *m = ctx;
+    struct rmi_media_peer *p = peer;
+    pthread_mutex_lock(&m->mutex);
+    rmi_list_remove(&p->node);
+    m->peers_generation++;
+    m->woken = true;
+    pthread_cond_signal(&m->wake);
+    pthread_mutex_unlock(&m->mutex);
+    p->rtp = NULL;
+    atomic_store(&p->closing, true);
+    rmi_media_track_stop(&p->own[RMI_RTP_VIDEO], false);
+    rmi_media_wake_lane(p);
+    refresh_formats(m);
+    rmi_media_peer_unref(p);
+}
+
+/* ---- packets in ---- */
+
+static void packet_in(void *ctx, void *peer, const struct rmi_rtp_in *in) {
+    struct rmi_media *m = ctx;
+    struct rmi_media_peer *p = peer;
+    if (!atomic_load(&m->wants_media))
+        return;
+    struct rmi_buf *buf = rmi_buf_alloc(sizeof(struct rmi_media_packet) + in->len, m->packets);
+    if (!buf)
+        return; /* as lost on the way; repaired or concealed like that */
+    buf->len = sizeof(struct rmi_media_packet) + in->len;
+    struct rmi_media_packet *packet = (struct rmi_media_packet *)(void *)buf->data;
+    *packet = (struct rmi_media_packet){.buf = buf,
+                                        .format = in->format,
+                                        .ssrc = in->ssrc,
+                                        .timestamp = in->timestamp,
+                                        .seq = in->seq,
+                                        .marker = in->marker,
+                                        .padding = in->padding,
+                                        .arrival_us = in->arrival_us,
+                                        .len = (uint32_t)in->len};
+    if (in->len)
+        memcpy(buf->data + sizeof *packet, in->payload, in->len);
+    bool audio = in->kind == RMI_RTP_AUDIO;
+    if (!rmi_ring_push(audio ? p->audio_ring : p->video_ring, packet)) {
+        rmi_media_free_packet(packet);
+        return;
+    }
+    if (audio) {
+        if (atomic_load(&p->audio_idle))
+            rmi_media_wake_audio(m);
+    } else {
+        start_lane(p);
+        if (in->marker || in->repaired || rmi_ring_count(p->video_ring) > RMI_MEDIA_VIDEO_RING / 2)
+            rmi_media_wake_lane(p); /* others wait for the end of their frame */
+    }
+}
+
+static void key_request(void *ctx, void *peer, int64_t now_us) {
+    struct rmi_media *m = ctx;
+    struct rmi_media_peer *p = peer;
+    (void)now_us;
+    int format = p->format[RMI_RTP_VIDEO];
+    if (format < 0)
+        return;
+    struct rmi_media_track *track =
+        atomic_load(&p->own[RMI_RTP_VIDEO].used) ? &p->own[RMI_RTP_VIDEO] : &m->all[RMI_RTP_VIDEO];
+    atomic_fetch_or(&track->keys, 1u << format);
+}
+
+static void sender_report(void *ctx, void *peer, enum rmi_rtp_kind kind, uint64_t ntp, uint32_t timestamp) {
+    struct rmi_media_peer *p = peer;
+    (void)ctx;
+    pthread_mutex_lock(&p->mutex);
+    p->reports[kind == RMI_RTP_AUDIO ? RMI_AV_AUDIO : RMI_AV_VIDEO] =
+        (struct rmi_media_report){.fresh = true, .ntp = ntp, .timestamp = timestamp};
+    pthread_mutex_unlock(&p->mutex);
+}
+
+struct rmi_endpoint_media_ops rmi_media_ops(struct rmi_media *m) {
+    return (struct rmi_endpoint_media_ops){.peer_up = peer_up,
+                                           .peer_changed = peer_changed,
+                                           .peer_down = peer_down,
+                                           .packet = packet_in,
+                                           .key_request = key_request,
+                                           .sender_report = sender_report,
+                                           .ctx = m};
+}
+
+/* ---- batches out ---- */
+
+static void send_item(struct rmi_media *m, const struct rmi_media_item *item, int64_t now_us) {
+    if (item->peer) {
+        if (item->peer->rtp)
+            rmi_rtp_session_send(item->peer->rtp, now_us, item->batch);
+        return;
+    }
+    int kind = item->batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
+    RMI_LIST_FOREACH (node, next, &m->peers) {
+        struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
+        if (p->format[kind] == (int)item->batch->format && !atomic_load(&p->own[kind].used))
+            rmi_rtp_session_send(p->rtp, now_us, item->batch);
+    }
+}
+
+static void ask_keys(struct rmi_media *m, int64_t now_us, bool lanes) {
+    RMI_LIST_FOREACH (node, next, &m->peers) {
+        struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
+        if (atomic_exchange(&p->ask_key, false))
+            rmi_rtp_session_ask_key(p->rtp, now_us);
+        if (lanes)
+            start_lane(p);
+    }
+}
+
+void rmi_media_flush(void *media) {
+    struct rmi_media *m = media;
+    struct rm_webrtc *t = m->t;
+    struct rmi_list items;
+    rmi_list_init(&items);
+    pthread_mutex_lock(&m->mutex);
+    for (struct rmi_list *node = rmi_list_pop_front(&m->outbox); node; node = rmi_list_pop_front(&m->outbox))
+        rmi_list_push_back(&items, node);
+    bool refresh = m->refresh, lanes = refresh && m->manifest != NULL;
+    m->refresh = false;
+    pthread_mutex_unlock(&m->mutex);
+    int64_t now_us = rmi_now_us();
+    if (refresh)
+        refresh_formats(m);
+    for (size_t i = 0; i < RMI_WEBRTC_SOCKETS_MAX; i++)
+        if (t->sockets[i].udp)
+            rmi_udp_batch_begin(t->sockets[i].udp);
+    for (struct rmi_list *node = rmi_list_pop_front(&items); node; node = rmi_list_pop_front(&items)) {
+        struct rmi_media_item *item = RMI_CONTAINER_OF(node, struct rmi_media_item, node);
+        send_item(m, item, now_us);
+        rmi_rtp_batch_unref(&item->batch);
+        if (item->peer)
+            rmi_media_peer_unref(item->peer);
+        rmi_pool_put(m->items, item);
+    }
+    ask_keys(m, now_us, lanes);
+    for (size_t i = 0; i < RMI_WEBRTC_SOCKETS_MAX; i++)
+        if (t->sockets[i].udp)
+            rmi_udp_batch_end(t->sockets[i].udp);
+    rmi_webrtc_after(t);
+}
+
+/* ---- once a second ---- */
+
+static void update_rate(struct rmi_media_rate *r, int64_t now_us, uint64_t bytes, uint64_t frames) {
+    double seconds = (double)(now_us - r->at_us) / 1e6;
+    if (r->at_us && seconds > 0) {
+        r->bps = (double)(bytes - r->bytes) * 8.0 / seconds;
+        r->fps = (double)(frames - r->frames) / seconds;
+    }
+    r->at_us = now_us;
+    r->bytes = bytes;
+    r->frames = frames;
+}
+
+static void update_target(const rm_webrtc_config *config, struct rmi_media_peer *p,
+                          const struct rmi_rtp_session_stats *s) {
+    const struct rmi_rtp_stream_stats *video = &s->out[RMI_RTP_VIDEO];
+    double ceiling = (double)config->target_bitrate_kbps * 1000.0;
+    if (!config->adaptive_bitrate_enabled) {
+        p->target_bps = ceiling;
+        return;
+    }
+    if (video->fraction_lost > LOSS_HIGH || s->rtt_us > RTT_HIGH_US)
+        p->target_bps *= RATE_DOWN;
+    else if (video->fraction_lost < LOSS_LOW)
+        p->target_bps *= RATE_UP;
+    if (s->remb_bps && p->target_bps > (double)s->remb_bps)
+        p->target_bps = (double)s->remb_bps;
+    double floor = ceiling < RATE_FLOOR_BPS ? ceiling : RATE_FLOOR_BPS;
+    p->target_bps = p->target_bps > ceiling ? ceiling : p->target_bps < floor ? floor : p->target_bps;
+}
+
+void rmi_media_tick(void *media, int64_t now_us) {
+    struct rmi_media *m = media;
+    double lowest = 0;
+    rmi_media_join_ended(m);
+    RMI_LIST_FOREACH (node, next, &m->peers) {
+        struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
+        struct rmi_rtp_session_stats s;
+        rmi_rtp_session_get_stats(p->rtp, &s);
+        pthread_mutex_lock(&p->mutex);
+        uint64_t frames_in[RMI_RTP_KINDS] = {p->audio_stats.chunks, p->video_stats.frames};
+        pthread_mutex_unlock(&p->mutex);
+        for (int k = 0; k < RMI_RTP_KINDS; k++) {
+            update_rate(&p->in[k], now_us, s.in[k].bytes, frames_in[k]);
+            update_rate(&p->out[k], now_us, s.out[k].bytes, s.out[k].frames);
+        }
+        atomic_store(&p->rtt_us, s.rtt_us);
+        update_target(&m->t->config, p, &s);
+        atomic_store(&p->own[RMI_RTP_VIDEO].target_bps, (unsigned)p->target_bps);
+        if (!atomic_load(&p->own[RMI_RTP_VIDEO].used) && (lowest == 0 || p->target_bps < lowest))
+            lowest = p->target_bps;
+    }
+    atomic_store(&m->all[RMI_RTP_VIDEO].target_bps, (unsigned)lowest);
+    rmi_timer_set_at(m->tick, rmi_list_empty(&m->peers) ? RMI_NEVER : now_us + TICK_US);
+}

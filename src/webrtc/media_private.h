@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RMI_WEBRTC_MEDIA_PRIVATE_H
+#define RMI_WEBRTC_MEDIA_PRIVATE_H
+
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/ring.h"
+#include "base/time.h"
+#include "jitter/sync.h"
+#include "session/audio_receiver.h"
+#include "session/audio_sender.h"
+#include "session/video_receiver.h"
+#include "session/video_sender.h"
+#include "webrtc/media.h"
+#include "webrtc/webrtc_private.h"
+
+#define RMI_MEDIA_FORMATS 4       /* enum rmi_payload_format */
+#define RMI_MEDIA_QUEUE 2         /* pictures waiting for their encoder: one at work, one next; more is only delay */
+#define RMI_MEDIA_SEQUENCES 256   /* inputs a pipeline may hold whose time is still known */
+#define RMI_MEDIA_AUDIO_RING 512  /* packets between threads: over a second of the shortest Opus frames */
+#define RMI_MEDIA_VIDEO_RING 2048 /* a second at 20 Mbit/s */
+
+/* A received payload on its way to a media thread; lies at the head of its buffer, the payload behind it. */
+struct rmi_media_packet {
+    struct rmi_buf *buf;
+    enum rmi_payload_format format;
+    uint32_t ssrc, timestamp;
+    uint16_t seq;
+    bool marker, padding;
+    int64_t arrival_us;
+    uint32_t len;
+};
+
+/* One thing that is encoded: for all peers, or for one. */
+struct rmi_media_track {
+    struct rmi_media *media;
+    struct rmi_media_peer *peer; /* NULL: all */
+    atomic_bool used;            /* something was sent */
+    atomic_uint formats;         /* that somebody can receive, bit for each; set by the network thread */
+    atomic_uint keys;            /* formats that need a key frame */
+    atomic_uint target_bps;      /* of video, from the reports of peers; 0: as set */
+
+    pthread_mutex_t mutex; /* of all below */
+    pthread_cond_t wake;
+    struct rmi_audio_sender *audio;
+    bool has_thread, stop;
+    pthread_t thread;
+    rm_runtime_data *queue[RMI_MEDIA_QUEUE];
+    int64_t queued_at_us[RMI_MEDIA_QUEUE];
+    unsigned queued;
+    struct rmi_video_sender_settings settings;
+    struct rmi_video_sender_stats video_stats;
+    struct rmi_audio_sender_stats audio_stats;
+    int64_t waited_us;   /* of pictures for the encoder, smoothed */
+    uint64_t superseded; /* pictures dropped because the encoder was slower */
+
+    /* Of the encoder's thread. */
+    struct rmi_video_sender *video[RMI_MEDIA_FORMATS];
+    struct rmi_video_sender_settings applied[RMI_MEDIA_FORMATS];
+    int64_t wanted_at_us[RMI_MEDIA_FORMATS];
+};
+
+struct rmi_media_rate {
+    int64_t at_us;
+    uint64_t bytes, frames;
+    double bps, fps;
+};
+
+struct rmi_media_report {
+    bool fresh;
+    uint64_t ntp;
+    uint32_t timestamp;
+};
+
+struct rmi_media_peer {
+    struct rmi_list node; /* media->peers while it is up */
+    struct rmi_media *media;
+    char id[RM_PEER_ID_MAX];
+    atomic_uint refs;
+    atomic_bool closing;
+    struct rmi_media_track own[RMI_RTP_KINDS];
+
+    /* Network thread. */
+    struct rmi_rtp_session *rtp; /* NULL: down */
+    int format[RMI_RTP_KINDS];   /* that we send, -1: none */
+    struct rmi_media_rate in[RMI_RTP_KINDS], out[RMI_RTP_KINDS];
+    double target_bps;
+    bool has_lane;
+
+    struct rmi_ring *audio_ring, *video_ring; /* network thread -> sound thread, -> lane */
+    atomic_bool audio_idle;                   /* the sound thread knows no time to look again */
+    atomic_bool ask_key;                      /* for the network thread: the remote's key frame is needed */
+    _Atomic int64_t video_delay_us, rtt_us;   /* for the lane */
+
+    pthread_mutex_t mutex; /* of all below */
+    pthread_cond_t wake;   /* lane */
+    bool woken;
+    rm_stream_session *session;
+    unsigned session_users;
+    struct rmi_media_report reports[RMI_AV_KINDS];
+    struct rmi_av_timing video_timing;
+    struct rmi_audio_receiver_stats audio_stats;
+    struct rmi_video_receiver_stats video_stats;
+    enum rmi_payload_format video_format;
+    int64_t skew_us;
+    uint64_t outputs, node_errors;
+    int64_t pipeline_us[RMI_RTP_KINDS]; /* smoothed */
+
+    _Atomic uint64_t sequence; /* inputs of the session so far */
+    _Atomic int64_t input_at_us[RMI_MEDIA_SEQUENCES];
+
+    /* Sound thread. */
+    struct rmi_audio_receiver *audio;
+    struct rmi_av_sync sync;
+    int64_t synced_us;
+    /* Lane. */
+    struct rmi_video_receiver *video;
+    uint32_t generation; /* of the pipeline that runs */
+};
+
+struct rmi_media_call { /* an application's callback under way */
+    struct rmi_list node;
+    pthread_t thread;
+};
+
+struct rmi_media_item { /* outbox */
+    struct rmi_list node;
+    const struct rmi_rtp_batch *batch;
+    struct rmi_media_peer *peer; /* NULL: all */
+};
+
+struct rmi_media {
+    struct rm_webrtc *t;
+    struct rmi_pool *packets, *items;
+    struct rmi_job flush;
+    struct rmi_timer *tick; /* network thread: rates and targets, once a second */
+    struct rmi_media_track all[RMI_RTP_KINDS];
+    atomic_bool wants_media; /* somebody takes what comes in */
+
+    pthread_mutex_t pipeline_mutex; /* held while a session is made, so that its runner stays; before `mutex` */
+    pthread_mutex_t mutex;          /* of all below */
+    pthread_cond_t wake;            /* sound thread */
+    pthread_cond_t ended;           /* a peer was freed */
+    bool running, stopped, stop, woken, refresh;
+    struct rmi_list peers; /* changed by the network thread only */
+    uint32_t peers_generation;
+    size_t live;              /* peers not freed yet */
+    size_t threads;           /* of peers: started and not at their end yet */
+    pthread_t *ended_threads; /* to be joined, which takes no time any more */
+    size_t ended_count, ended_cap;
+    struct rmi_list outbox, calls;
+    uint64_t outbox_full;
+    pthread_t audio_thread;
+    rm_pipeline_runner *runner;
+    rm_manifest *manifest;
+    uint32_t pipeline_generation;
+};
+
+/* media.c */
+rm_err rmi_media_cond_init(pthread_cond_t *cond); /* on the monotonic clock */
+/* Until woken or the deadline (RMI_NEVER: no deadline). */
+void rmi_media_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, int64_t deadline_us);
+struct rmi_media_peer *rmi_media_peer_ref(struct rmi_media_peer *p);
+void rmi_media_peer_unref(struct rmi_media_peer *p);
+/* A reference, or NULL. */
+struct rmi_media_peer *rmi_media_find(struct rmi_media *m, const char *peer_id);
+void rmi_media_enter(struct rmi_media *m, struct rmi_media_call *call);
+void rmi_media_leave(struct rmi_media *m, struct rmi_media_call *call);
+void rmi_media_ask_network(struct rmi_media *m, bool refresh);
+void rmi_media_wake_audio(struct rmi_media *m);
+void rmi_media_wake_lane(struct rmi_media_peer *p);
+/* A thread that holds a reference to `p` until it calls rmi_media_thread_end as its last act. RM_E_IO, RM_E_NO_MEMORY.
+ */
+rm_err rmi_media_thread_start(struct rmi_media_peer *p, void *(*main)(void *), void *arg);
+void rmi_media_thread_end(struct rmi_media_peer *p);
+void rmi_media_join_ended(struct rmi_media *m); /* network thread */
+void rmi_media_free_packet(struct rmi_media_packet *packet);
+
+/* media_network.c: what runs on the network thread */
+void rmi_media_flush(void *media);
+void rmi_media_tick(void *media, int64_t now_us);
+
+/* media_audio.c */
+void *rmi_media_audio_main(void *media);
+
+/* media_lane.c */
+void *rmi_media_lane_main(void *peer);
+/* One item into the peer's session, or to the application. */
+void rmi_media_deliver(struct rmi_media_peer *p, rm_runtime_data *data);
+
+/* media_track.c */
+rm_err rmi_media_track_init(struct rmi_media_track *track, struct rmi_media *m, struct rmi_media_peer *peer);
+/* Its thread ends soon; `wait`: has ended (only the track of all peers). */
+void rmi_media_track_stop(struct rmi_media_track *track, bool wait);
+void rmi_media_track_fini(struct rmi_media_track *track);
+rm_err rmi_media_track_audio(struct rmi_media_track *track, rm_runtime_data *audio);
+rm_err rmi_media_track_video(struct rmi_media_track *track, rm_runtime_data *video);
+/* The settings a transport begins with. */
+void rmi_media_default_settings(const rm_webrtc_config *config, struct rmi_video_sender_settings *out);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is sent: sound is encoded by the calling thread, pictures by one thread for each track, once in each codec that
+ * somebody receives. */
+#include "webrtc/media_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An encoder nobody needed for so long is freed: VP9's takes 85 MB (measured, 720p). */
+#define ENCODER_IDLE_US RMI_SEC(5)
+#define SMOOTH_SHIFT 3 /* over about eight pictures */
+
+static const struct {
+    const char *name;
+    uint32_t width, height;
+} resolutions[] = {{"480p", 854, 480}, {"720p", 1280, 720}, {"1080p", 1920, 1080}};
+
+void rmi_media_default_settings(const rm_webrtc_config *config, struct rmi_video_sender_settings *out) {
+    out->bitrate_bps = config->target_bitrate_kbps * 1000;
+    out->max_fps = config->video_framerate_fps;
+    for (size_t i = 0; i < sizeof resolutions / sizeof resolutions[0]; i++)
+        if (!strcmp(config->max_video_resolution, resolutions[i].name)) {
+            out->max_width = resolutions[i].width;
+            out->max_height = resolutions[i].height;
+        }
+}
+
+rm_err rmi_media_track_init(struct rmi_media_track *track, struct rmi_media *m, struct rmi_media_peer *peer) {
+    track->media = m;
+    track->peer = peer;
+    pthread_mutex_init(&track->mutex, NULL);
+    rmi_media_default_settings(&m->t->config, &track->settings);
+    return rmi_media_cond_init(&track->wake);
+}
+
+void rmi_media_track_stop(struct rmi_media_track *track, bool wait) {
+    pthread_mutex_lock(&track->mutex);
+    bool join = wait && track->has_thread;
+    track->stop = true;
+    pthread_cond_signal(&track->wake);
+    pthread_mutex_unlock(&track->mutex);
+    if (join)
+        pthread_join(track->thread, NULL);
+}
+
+void rmi_media_track_fini(struct rmi_media_track *track) {
+    rmi_audio_sender_destroy(&track->audio);
+    for (unsigned i = 0; i < track->queued; i++)
+        rm_runtime_data_unref(&track->queue[i]);
+    for (int f = 0; f < RMI_MEDIA_FORMATS; f++)
+        rmi_video_sender_destroy(&track->video[f]);
+    pthread_cond_destroy(&track->wake);
+    pthread_mutex_destroy(&track->mutex);
+}
+
+/* ---- to the network thread ---- */
+
+static void on_batch(void *ctx, const struct rmi_rtp_batch *batch) {
+    struct rmi_media_track *track = ctx;
+    struct rmi_media *m = track->media;
+    struct rmi_media_item *item = rmi_pool_get(m->items);
+    pthread_mutex_lock(&m->mutex);
+    if (!item || !m->running) {
+        m->outbox_full += item == NULL;
+        pthread_mutex_unlock(&m->mutex);
+        rmi_pool_put(m->items, item);
+        return;
+    }
+    *item = (struct rmi_media_item){.batch = rmi_rtp_batch_ref(batch),
+                                    .peer = track->peer ? rmi_media_peer_ref(track->peer) : NULL};
+    bool first = rmi_list_empty(&m->outbox);
+    rmi_list_push_back(&m->outbox, &item->node);
+    if (first)
+        rmi_loop_ask(m->t->loop, &m->flush);
+    pthread_mutex_unlock(&m->mutex);
+}
+
+/* The first use of a track takes its peer off the track of all. */
+static void note_use(struct rmi_media_track *track) {
+    if (!atomic_load(&track->used) && !atomic_exchange(&track->used, true) && track->peer)
+        rmi_media_ask_network(track->media, true);
+}
+
+/* ---- sound ---- */
+
+static rm_err open_audio(struct rmi_media_track *track) {
+    const rm_webrtc_config *c = &track->media->t->config;
+    struct rmi_audio_sender_config sc;
+    rmi_audio_sender_config_init(&sc);
+    sc.encoder.frame_us = c->audio_frame_us;
+    sc.encoder.bitrate_bps = c->audio_bitrate_bps;
+    sc.on_batch = on_batch;
+    sc.ctx = track;
+    return rmi_audio_sender_create(&sc, &track->audio);
+}
+
+rm_err rmi_media_track_audio(struct rmi_media_track *track, rm_runtime_data *audio) {
+    note_use(track);
+    if (!atomic_load(&track->formats))
+        return RM_OK; /* nobody to encode for */
+    pthread_mutex_lock(&track->mutex);
+    rm_err err = track->audio ? RM_OK : open_audio(track);
+    if (!err)
+        err = rmi_audio_sender_input(track->audio, audio, rmi_now_us());
+    if (track->audio)
+        rmi_audio_sender_get_stats(track->audio, &track->audio_stats);
+    pthread_mutex_unlock(&track->mutex);
+    return err;
+}
+
+/* ---- pictures ---- */
+
+static int64_t clock_us(void *ctx) {
+    (void)ctx;
+    return rmi_now_us();
+}
+
+static rm_err open_video(struct rmi_media_track *track, int format, const struct rmi_video_sender_settings *settings) {
+    struct rmi_video_sender_config sc;
+    rmi_video_sender_config_init(&sc);
+    sc.format = (enum rmi_payload_format)format;
+    sc.settings = *settings;
+    sc.clock_us = clock_us;
+    sc.on_batch = on_batch;
+    sc.ctx = track;
+    track->applied[format] = *settings;
+    return rmi_video_sender_create(&sc, &track->video[format]);
+}
+
+static void encode_in(struct rmi_media_track *track, int format, const struct rmi_video_sender_settings *settings,
+                      rm_runtime_data *video, int64_t at_us) {
+    if (!track->video[format] && open_video(track, format, settings))
+        return;
+    if (memcmp(&track->applied[format], settings, sizeof *settings) &&
+        !rmi_video_sender_configure(track->video[format], settings))
+        track->applied[format] = *settings;
+    unsigned bit = 1u << format;
+    if (atomic_fetch_and(&track->keys, ~bit) & bit)
+        rmi_video_sender_request_key(track->video[format]);
+    track->wanted_at_us[format] = at_us;
+    rmi_video_sender_input(track->video[format], video, at_us); /* errors are counted in its statistics */
+    pthread_mutex_lock(&track->mutex);
+    rmi_video_sender_get_stats(track->video[format], &track->video_stats);
+    pthread_mutex_unlock(&track->mutex);
+}
+
+static void encode(struct rmi_media_track *track, rm_runtime_data *video, int64_t at_us) {
+    pthread_mutex_lock(&track->mutex);
+    track->waited_us += (rmi_now_us() - at_us - track->waited_us) / (1 << SMOOTH_SHIFT);
+    struct rmi_video_sender_settings settings = track->settings;
+    pthread_mutex_unlock(&track->mutex);
+    unsigned target_bps = atomic_load(&track->target_bps), formats = atomic_load(&track->formats);
+    if (target_bps && target_bps < settings.bitrate_bps)
+        settings.bitrate_bps = target_bps;
+    for (int f = 0; f < RMI_MEDIA_FORMATS; f++) {
+        if (f == RMI_PAYLOAD_OPUS)
+            continue;
+        if (formats & 1u << f)
+            encode_in(track, f, &settings, video, at_us);
+        else if (track->video[f] && at_us - track->wanted_at_us[f] > ENCODER_IDLE_US)
+            rmi_video_sender_destroy(&track->video[f]);
+    }
+}
+
+static void *video_main(void *ctx) {
+    struct rmi_media_track *track = ctx;
+    pthread_mutex_lock(&track->mutex);
+    for (;;) {
+        while (track->queued == 0 && !track->stop)
+            pthread_cond_wait(&track->wake, &track->mutex);
+        if (track->stop)
+            break;
+        rm_runtime_data *video = track->queue[0];
+        int64_t at_us = track->queued_at_us[0];
+        memmove(track->queue, track->queue + 1, (RMI_MEDIA_QUEUE - 1) * sizeof track->queue[0]);
+        memmove(track->queued_at_us, track->queued_at_us + 1, (RMI_MEDIA_QUEUE - 1) * sizeof(int64_t));
+        track->queued--;
+        pthread_mutex_unlock(&track->mutex);
+        encode(track, video, at_us);
+        rm_runtime_data_unref(&video);
+        pthread_mutex_lock(&track->mutex);
+    }
+    pthread_mutex_unlock(&track->mutex);
+    if (track->peer)
+        rmi_media_thread_end(track->peer);
+    return NULL;
+}
+
+static rm_err start_thread(struct rmi_media_track *track) { /* with its mutex */
+    if (track->has_thread || track->stop)
+        return track->stop ? RM_E_CLOSED : RM_OK;
+    rm_err err = RM_OK;
+    if (track->peer)
+        err = rmi_media_thread_start(track->peer, video_main, track);
+    else if (pthread_create(&track->thread, NULL, video_main, track))
+        err = RM_E_IO;
+    track->has_thread = !err;
+    return err;
+}
+
+rm_err rmi_media_track_video(struct rmi_media_track *track, rm_runtime_data *video) {
+    note_use(track);
+    if (!atomic_load(&track->formats))
+        return RM_OK; /* unused encoders cost nothing */
+    rm_runtime_data *dropped = NULL;
+    pthread_mutex_lock(&track->mutex);
+    rm_err err = start_thread(track);
+    if (!err) {
+        if (track->queued == RMI_MEDIA_QUEUE) {
+            dropped = track->queue[0];
+            memmove(track->queue, track->queue + 1, (RMI_MEDIA_QUEUE - 1) * sizeof track->queue[0]);
+            memmove(track->queued_at_us, track->queued_at_us + 1, (RMI_MEDIA_QUEUE - 1) * sizeof(int64_t));
+            track->queued--;
+            track->superseded++;
+        }
+        track->queue[track->queued] = rm_runtime_data_ref(video);
+        track->queued_at_us[track->queued++] = rmi_now_us();
+        pthread_cond_signal(&track->wake);
+    }
+    pthread_mutex_unlock(&track->mutex);
+    rm_runtime_data_unref(&dropped);
+    return err;
+}
