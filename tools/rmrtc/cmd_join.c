@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "plugin_path.h"
+#include "png_write.h"
+#include "publish.h"
 #include "rmrtc.h"
+#include "sink.h"
+#include "stamp.h"
 #include "view.h"
 
 #include "io/loop.h"
+#include <errno.h>
 #include <getopt.h>
 #include <poll.h>
 #include <remotemedia/webrtc.h>
@@ -26,13 +32,40 @@ static const char help[] =
     "  --relay-only       use TURN relays only\n"
     "  --bind ADDRESS     use this local address only\n"
     "  --ca FILE          PEM authorities to trust for wss://\n"
-    "  --video-codec C    vp9 (default), vp8 or h264 first\n"
+    "\n"
+    "media:\n"
+    "  --publish SOURCE   send \"test\" (a moving picture and sound) or a media file in a loop\n"
+    "  --stamp            write the time into a file's pictures and sound, so that receivers can tell their age\n"
+    "  --pipeline FILE    run each peer's media through a session of this manifest (JSON or YAML) and send it back\n"
+    "  --load FILE.so     node types from a shared object, up to 8 times\n"
+    "  --record FILE      write what is received (.mkv .mp4 .webm ...)\n"
+    "  --snapshot FILE    the last received picture as PNG, when leaving\n"
+    "  --snapshot-sent FILE  the last sent picture as PNG, when leaving\n"
+    "  --video-codec C    h264 (default), vp8 or vp9 first\n"
+    "  --bitrate KBPS     of video, 50..50000; default 2000; falls below when peers report losses\n"
+    "  --size WxH         of the test picture, or to scale a file to\n"
+    "  --fps N            1..60; default 30, or the file's up to that\n"
+    "  --audio-frame MS   length of sound packets: 5, 10 (default) or 20\n"
+    "  --jitter-buffer MS ceiling of the receivers' delay, 50..200; default 50\n"
+    "  --preset NAME      low-latency, high-quality or mobile-network; later options change it\n"
+    "  --no-audio, --no-video\n"
+    "\n"
+    "  --await-picture    leave as soon as a picture has come\n"
     "  --duration S       leave after S seconds\n"
     "  --until-connected N  leave as soon as N peers are connected\n"
     "  --json             one JSON line a second and a summary at the end, nothing else on standard output\n";
 
+#define LOADS_MAX 8
+#define DEFAULT_CHUNK_MS 10 /* as the default packets */
+
 struct join {
     rm_webrtc_config config;
+    struct publisher_config publish;
+    const char *pipeline, *record, *snapshot, *snapshot_sent, *loads[LOADS_MAX];
+    size_t load_count;
+    bool await_picture;
+    struct sink *sink;
+    struct publisher *publisher;
     long duration_s;      /* 0 = until a signal */
     long until_connected; /* 0 = not used */
     bool json;
@@ -64,6 +97,110 @@ static bool add_server(struct join *j, bool turn, const char *url) {
     return true;
 }
 
+static bool parse_size(const char *text, uint32_t *width, uint32_t *height) {
+    unsigned w, h;
+    char end;
+    if (sscanf(text, "%4ux%4u%c", &w, &h, &end) == 2 && w >= STAMP_WIDTH_MIN && h >= STAMP_HEIGHT_MIN && w <= 4096 &&
+        h <= 4096 && w % 2 == 0 && h % 2 == 0) {
+        *width = w;
+        *height = h;
+        return true;
+    }
+    fprintf(stderr, "rmrtc join: --size: \"%s\" is not WxH with even sides from %dx%d to 4096x4096\n", text,
+            STAMP_WIDTH_MIN, STAMP_HEIGHT_MIN);
+    return false;
+}
+
+static bool parse_preset(struct join *j, const char *name) {
+    static const struct {
+        const char *name;
+        void (*init)(rm_webrtc_config *);
+    } presets[] = {{"low-latency", rm_webrtc_config_init_low_latency},
+                   {"high-quality", rm_webrtc_config_init_high_quality},
+                   {"mobile-network", rm_webrtc_config_init_mobile_network}};
+    for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++)
+        if (!strcmp(name, presets[i].name)) {
+            presets[i].init(&j->config);
+            return true;
+        }
+    fprintf(stderr, "rmrtc join: --preset: \"%s\" is none of low-latency, high-quality, mobile-network\n", name);
+    return false;
+}
+
+/* A number option into a 32-bit field. */
+static bool set_number(const char *name, const char *arg, long lo, long hi, long factor, uint32_t *out) {
+    long v;
+    if (!parse_number(name, arg, lo, hi, &v))
+        return false;
+    *out = (uint32_t)(v * factor);
+    return true;
+}
+
+static bool set_media_number(struct join *j, int o, const char *arg) {
+    switch (o) {
+    case 'B':
+        return set_number("--bitrate", arg, 50, 50000, 1, &j->config.target_bitrate_kbps);
+    case 'F':
+        return set_number("--fps", arg, 1, 60, 1, &j->publish.fps) &&
+               set_number("--fps", arg, 1, 60, 1, &j->config.video_framerate_fps);
+    case 'A':
+        return set_number("--audio-frame", arg, 5, 20, 1, &j->publish.audio_chunk_ms) &&
+               set_number("--audio-frame", arg, 5, 20, 1000, &j->config.audio_frame_us);
+    case 'J':
+        return set_number("--jitter-buffer", arg, 50, 200, 1, &j->config.jitter_buffer_size_ms);
+    default:
+        fputs(help, stderr);
+        return false;
+    }
+}
+
+static bool set_media_option(struct join *j, int o, const char *arg) {
+    switch (o) {
+    case 'P':
+        j->publish.source = arg;
+        return true;
+    case 'T':
+        j->publish.stamp = true;
+        return true;
+    case 'L':
+        j->pipeline = arg;
+        return true;
+    case 'l':
+        if (j->load_count < LOADS_MAX)
+            j->loads[j->load_count++] = arg;
+        return true;
+    case 'O':
+        j->record = arg;
+        return true;
+    case 'S':
+        j->snapshot = arg;
+        return true;
+    case 'N':
+        j->snapshot_sent = arg;
+        return true;
+    case 'v':
+        if (parse_codec(arg, &j->config.video_codec))
+            return true;
+        fprintf(stderr, "rmrtc join: --video-codec: \"%s\" is none of vp9, vp8, h264\n", arg);
+        return false;
+    case 'X':
+        return parse_size(arg, &j->publish.width, &j->publish.height);
+    case 'E':
+        return parse_preset(j, arg);
+    case 'x':
+        j->config.enable_audio = false;
+        return true;
+    case 'y':
+        j->config.enable_video = false;
+        return true;
+    case 'w':
+        j->await_picture = true;
+        return true;
+    default:
+        return set_media_number(j, o, arg);
+    }
+}
+
 /* False: the message is printed. */
 static bool set_option(struct join *j, int o, const char *arg) {
     switch (o) {
@@ -89,11 +226,6 @@ static bool set_option(struct join *j, int o, const char *arg) {
     case 'c':
         j->config.ca_file = arg;
         return true;
-    case 'v':
-        if (parse_codec(arg, &j->config.video_codec))
-            return true;
-        fprintf(stderr, "rmrtc join: --video-codec: \"%s\" is none of vp9, vp8, h264\n", arg);
-        return false;
     case 'd':
         return parse_number("--duration", arg, 1, 30L * 24 * 3600, &j->duration_s);
     case 'u':
@@ -102,9 +234,13 @@ static bool set_option(struct join *j, int o, const char *arg) {
         j->json = true;
         return true;
     default:
-        fputs(help, stderr);
-        return false;
+        return set_media_option(j, o, arg);
     }
+}
+
+/* What a pipeline puts out, for the table, recordings and snapshots. */
+static void on_output(const char *peer_id, const rm_transport_data *output, void *user) {
+    sink_media(peer_id, output->data, user);
 }
 
 /* Takes every waiting event. False: the transport has stopped. */
@@ -116,9 +252,17 @@ static bool take_events(rm_webrtc *t, struct view *view) {
     return err == RM_E_AGAIN;
 }
 
+static bool is_over(const struct join *j, const struct view *view, int64_t run_us) {
+    return (j->duration_s && run_us >= j->duration_s * 1000000) || view->signaling_failed ||
+           (j->until_connected && view->connected_now >= (size_t)j->until_connected) ||
+           (j->await_picture && view->received.pictures > 0);
+}
+
 static int watch(struct join *j, rm_webrtc *t, int signal_fd) {
     struct view view;
     view_init(&view, t, j->json);
+    view.sink = j->sink;
+    view.publisher = j->publisher;
     int64_t start = rmi_now_us(), next_line = start + 1000000;
     bool leaving = false;
     for (;;) {
@@ -126,9 +270,7 @@ static int watch(struct join *j, rm_webrtc *t, int signal_fd) {
             break;
         int64_t now = rmi_now_us();
         view_refresh(&view);
-        bool over = (j->duration_s && now - start >= j->duration_s * 1000000) || view.signaling_failed ||
-                    (j->until_connected && view.connected_now >= (size_t)j->until_connected);
-        if (over && !leaving) {
+        if (!leaving && is_over(j, &view, now - start)) {
             leaving = true;
             view_finish(&view); /* the last picture, while connections still stand */
             rm_webrtc_shutdown(t);
@@ -152,6 +294,116 @@ static int watch(struct join *j, rm_webrtc *t, int signal_fd) {
     return view.ever_connected ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* ---- media ---- */
+
+/* False: the message is printed. */
+static bool open_sink(struct join *j) {
+    char detail[RM_DETAIL_MAX] = "";
+    struct sink_config sc = {.record = j->record};
+    rm_err err = sink_create(&sc, &j->sink, detail, sizeof detail);
+    if (err)
+        fprintf(stderr, "rmrtc join: %s\n", detail[0] ? detail : rm_strerror(err));
+    j->config.user = j->sink;
+    j->config.on_media = j->pipeline ? NULL : sink_media;
+    j->config.on_output = j->pipeline ? on_output : NULL;
+    return !err;
+}
+
+static void print_fault(const rm_manifest_fault *f, void *user) {
+    (void)user;
+    fprintf(stderr, "%s\n", f->text);
+}
+
+/* NULL: its faults are printed. */
+static rm_manifest *load_manifest(const char *path, const rm_node_registry *registry) {
+    rm_manifest_options options;
+    rm_manifest_options_init(&options);
+    options.registry = registry;
+    options.on_fault = print_fault;
+    rm_manifest *manifest = NULL;
+    rm_err err = rm_manifest_load(path, &options, &manifest);
+    if (err == RM_E_NO_MEMORY)
+        fprintf(stderr, "rmrtc join: %s: %s\n", path, rm_strerror(err));
+    return manifest;
+}
+
+static bool open_pipeline(struct join *j, rm_webrtc *t) {
+    if (!j->pipeline)
+        return true;
+    rm_node_registry *registry = plugin_registry();
+    bool ok = registry != NULL;
+    for (size_t i = 0; ok && i < j->load_count; i++)
+        ok = load_nodes(registry, j->loads[i]);
+    rm_manifest *manifest = ok ? load_manifest(j->pipeline, registry) : NULL;
+    char detail[RM_DETAIL_MAX] = "";
+    rm_err err = manifest ? rm_webrtc_set_pipeline(t, manifest, registry, detail, sizeof detail) : RM_E_CONFIG;
+    if (manifest && err)
+        fprintf(stderr, "rmrtc join: %s: %s\n", j->pipeline, detail[0] ? detail : rm_strerror(err));
+    rm_manifest_unref(&manifest);
+    rm_node_registry_destroy(&registry);
+    return !err;
+}
+
+static bool open_publisher(struct join *j, rm_webrtc *t) {
+    if (!j->publish.source)
+        return true;
+    char detail[RM_RUN_DETAIL_MAX];
+    j->publish.transport = t;
+    j->publish.audio = j->config.enable_audio;
+    j->publish.video = j->config.enable_video;
+    rm_err err = publisher_start(&j->publish, &j->publisher, detail, sizeof detail);
+    if (err)
+        fprintf(stderr, "rmrtc join: --publish: %s\n", detail);
+    return !err;
+}
+
+static bool save(const char *path, rm_runtime_data *picture, const char *which) {
+    bool ok = false;
+    if (!picture)
+        fprintf(stderr, "rmrtc join: %s: no picture was %s\n", path, which);
+    else if (png_write(path, rm_runtime_data_video(picture)))
+        fprintf(stderr, "rmrtc join: %s could not be written: %s\n", path, strerror(errno));
+    else
+        ok = true;
+    rm_runtime_data_unref(&picture);
+    return ok;
+}
+
+static bool save_snapshots(struct join *j) {
+    bool ok = true;
+    if (j->snapshot_sent && j->publisher)
+        ok = save(j->snapshot_sent, publisher_last_picture(j->publisher), "sent");
+    if (j->snapshot)
+        ok = save(j->snapshot, sink_last_picture(j->sink), "received") && ok;
+    return ok;
+}
+
+static int join(struct join *j) {
+    int signal_fd = open_signal_fd();
+    rm_webrtc *t = NULL;
+    if (!open_sink(j)) {
+        close(signal_fd);
+        return EXIT_FAILURE;
+    }
+    rm_err err = rm_webrtc_create(&j->config, &t);
+    bool ok = !err && open_pipeline(j, t);
+    if (ok)
+        err = rm_webrtc_start(t);
+    if (err)
+        fprintf(stderr, "rmrtc join: %s\n", rm_strerror(err));
+    int code = EXIT_FAILURE;
+    if (ok && !err && open_publisher(j, t)) {
+        code = watch(j, t, signal_fd);
+        if (!save_snapshots(j))
+            code = EXIT_FAILURE;
+    }
+    publisher_stop(&j->publisher);
+    rm_webrtc_destroy(&t);
+    sink_destroy(&j->sink);
+    close(signal_fd);
+    return code;
+}
+
 static int run(int argc, char **argv) {
     static const struct option options[] = {{"peer-id", required_argument, NULL, 'p'},
                                             {"room", required_argument, NULL, 'r'},
@@ -164,10 +416,26 @@ static int run(int argc, char **argv) {
                                             {"video-codec", required_argument, NULL, 'v'},
                                             {"duration", required_argument, NULL, 'd'},
                                             {"until-connected", required_argument, NULL, 'u'},
+                                            {"publish", required_argument, NULL, 'P'},
+                                            {"stamp", no_argument, NULL, 'T'},
+                                            {"pipeline", required_argument, NULL, 'L'},
+                                            {"load", required_argument, NULL, 'l'},
+                                            {"record", required_argument, NULL, 'O'},
+                                            {"snapshot", required_argument, NULL, 'S'},
+                                            {"snapshot-sent", required_argument, NULL, 'N'},
+                                            {"bitrate", required_argument, NULL, 'B'},
+                                            {"size", required_argument, NULL, 'X'},
+                                            {"fps", required_argument, NULL, 'F'},
+                                            {"audio-frame", required_argument, NULL, 'A'},
+                                            {"jitter-buffer", required_argument, NULL, 'J'},
+                                            {"preset", required_argument, NULL, 'E'},
+                                            {"no-audio", no_argument, NULL, 'x'},
+                                            {"no-video", no_argument, NULL, 'y'},
+                                            {"await-picture", no_argument, NULL, 'w'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    struct join j = {0};
+    struct join j = {.publish = {.audio_chunk_ms = DEFAULT_CHUNK_MS}};
     rm_webrtc_config_init(&j.config);
     int o;
     while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -188,19 +456,7 @@ static int run(int argc, char **argv) {
         fprintf(stderr, "rmrtc join:\n%s", faults);
         return EXIT_USAGE;
     }
-    int signal_fd = open_signal_fd();
-    rm_webrtc *t = NULL;
-    rm_err err = rm_webrtc_create(&j.config, &t);
-    if (!err)
-        err = rm_webrtc_start(t);
-    int code = EXIT_FAILURE;
-    if (err)
-        fprintf(stderr, "rmrtc join: %s\n", rm_strerror(err));
-    else
-        code = watch(&j, t, signal_fd);
-    rm_webrtc_destroy(&t);
-    close(signal_fd);
-    return code;
+    return join(&j);
 }
 
 const struct command cmd_join = {"join", "join a room and connect to every peer in it", run};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "view.h"
 
-#include <jansson.h>
+#include "io/loop.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define DEFAULT_COLUMNS 80
+#define TABLE_EVERY_S 5
 
 void view_init(struct view *v, rm_webrtc *t, bool json) {
     memset(v, 0, sizeof *v);
@@ -16,6 +17,7 @@ void view_init(struct view *v, rm_webrtc *t, bool json) {
     v->json = json;
     v->tty = !json && isatty(STDOUT_FILENO);
     v->dirty = true;
+    v->started_us = rmi_now_us();
 }
 
 static void take_picture(struct view *v) {
@@ -24,8 +26,13 @@ static void take_picture(struct view *v) {
         return;
     v->peer_count = count < VIEW_PEERS_MAX ? count : VIEW_PEERS_MAX;
     v->connected_now = 0;
-    for (size_t i = 0; i < v->peer_count; i++)
+    for (size_t i = 0; i < v->peer_count; i++) {
         v->connected_now += v->peers[i].state == RM_PEER_CONNECTED;
+        if (rm_webrtc_get_stats(v->t, v->peers[i].peer_id, &v->media[i]))
+            v->media[i].peer_id[0] = '\0';
+    }
+    if (v->sink)
+        sink_get_stats(v->sink, &v->received);
 }
 
 static void step(char *out, size_t size, const char *name, double ms) {
@@ -72,6 +79,19 @@ static void draw_line(const char *line) {
     printf("\033[2K%.*s\n", (int)(terminal_columns() - 1), line);
 }
 
+static size_t draw_media(const rm_media_stats *m) {
+    char line[1024];
+    size_t drawn = 0;
+    for (int k = 0; k < VIEW_MEDIA_LINES && m->peer_id[0]; k++) {
+        view_media_line(m, k, line, sizeof line);
+        if (!line[0])
+            continue;
+        draw_line(line);
+        drawn++;
+    }
+    return drawn;
+}
+
 static void draw(struct view *v) {
     char line[1024];
     if (v->lines)
@@ -80,11 +100,35 @@ static void draw(struct view *v) {
     if (v->last_err)
         error_text(v->last_err, v->last_detail, line + n, sizeof line - (size_t)n);
     draw_line(line);
+    size_t lines = 1;
     for (size_t i = 0; i < v->peer_count; i++) {
         peer_line(&v->peers[i], line, sizeof line);
         draw_line(line);
+        lines += 1 + draw_media(&v->media[i]);
     }
-    v->lines = v->peer_count + 1;
+    view_latency_line(&v->received, line, sizeof line);
+    if (line[0]) {
+        draw_line(line);
+        lines++;
+    }
+    for (size_t i = lines; i < v->lines; i++) /* of a longer table before */
+        draw_line("");
+    v->lines = lines > v->lines ? lines : v->lines;
+    fflush(stdout);
+}
+
+/* In a file: the table, every few seconds. */
+static void print_media(const struct view *v) {
+    char line[1024];
+    for (size_t i = 0; i < v->peer_count; i++)
+        for (int k = 0; k < VIEW_MEDIA_LINES && v->media[i].peer_id[0]; k++) {
+            view_media_line(&v->media[i], k, line, sizeof line);
+            if (line[0])
+                printf("%s %s\n", v->media[i].peer_id, line);
+        }
+    view_latency_line(&v->received, line, sizeof line);
+    if (line[0])
+        puts(line);
     fflush(stdout);
 }
 
@@ -94,7 +138,7 @@ static void print_change(const struct view *v, const rm_event *ev) {
         error_text(ev->err, ev->detail, line, sizeof line);
     if (ev->type == RM_EV_SIGNALING)
         printf("signaling %s%s%s\n", rm_signaling_state_name(ev->signaling), ev->err ? "  " : "", line);
-    else if (ev->type == RM_EV_ERROR)
+    else if (ev->type == RM_EV_ERROR || ev->type == RM_EV_PIPELINE)
         printf("%s%s%s\n", ev->peer_id, ev->peer_id[0] ? "  " : "", line);
     else if (ev->type == RM_EV_PEER_STATE)
         for (size_t i = 0; i < v->peer_count; i++)
@@ -170,13 +214,19 @@ static json_t *peer_json(const rm_peer_info *p) {
 
 static void print_json(struct view *v, const char *key, json_t *value) {
     json_t *peers = json_array();
-    for (size_t i = 0; i < v->peer_count; i++)
-        json_array_append_new(peers, peer_json(&v->peers[i]));
+    for (size_t i = 0; i < v->peer_count; i++) {
+        json_t *peer = peer_json(&v->peers[i]);
+        if (peer && v->media[i].peer_id[0])
+            json_object_set_new(peer, "media", view_media_json(&v->media[i]));
+        json_array_append_new(peers, peer);
+    }
     json_t *o = json_pack("{s:o, s:s, s:s, s:o}", key, value, "peer_id", rm_webrtc_local_peer_id(v->t), "signaling",
                           rm_signaling_state_name(v->signaling), "peers", peers);
     if (o && v->last_err)
         json_object_set_new(o, "error",
                             json_pack("{s:s, s:s}", "name", rm_err_name(v->last_err), "detail", v->last_detail));
+    if (o && (v->sink || v->publisher))
+        json_object_set_new(o, "media", view_sink_json(v));
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     if (text)
         puts(text);
@@ -191,6 +241,8 @@ void view_tick(struct view *v, int64_t elapsed_us) {
         print_json(v, "time_s", json_real((double)elapsed_us / 1e6));
     else if (v->tty)
         draw(v);
+    else if (elapsed_us / 1000000 % TABLE_EVERY_S == 0)
+        print_media(v);
 }
 
 void view_finish(struct view *v) {
@@ -205,6 +257,8 @@ void view_summary(struct view *v) {
         print_json(v, "summary", json_true());
         return;
     }
+    if (!v->tty)
+        print_media(v);
     printf("%zu peer%s connected at the end; as %s\n", v->connected_now, v->connected_now == 1 ? "" : "s",
            rm_webrtc_local_peer_id(v->t));
     if (!v->ever_connected) {

@@ -2,7 +2,10 @@
 #ifndef RMRTC_VIEW_H
 #define RMRTC_VIEW_H
 
-#include <remotemedia/webrtc.h>
+#include "publish.h"
+#include "sink.h"
+#include <jansson.h>
+#include <remotemedia/webrtc_media.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +16,9 @@
 
 struct view {
     rm_webrtc *t;
+    struct sink *sink;           /* NULL: nothing is taken */
+    struct publisher *publisher; /* NULL: nothing is sent */
+    int64_t started_us;
     bool json, tty;
     bool dirty;            /* something changed since it was last shown */
     bool signaling_failed; /* for good */
@@ -23,11 +29,21 @@ struct view {
     size_t lines; /* on the terminal now */
     size_t connected_now;
     rm_peer_info peers[VIEW_PEERS_MAX];
+    rm_media_stats media[VIEW_PEERS_MAX]; /* of peers[i]; peer_id "" = none */
     size_t peer_count;
+    struct sink_stats received;
     bool finished;
 };
 
 void view_init(struct view *v, rm_webrtc *t, bool json);
+/* Lines of the media table for one peer; "" = nothing to say. view_media.c */
+#define VIEW_MEDIA_LINES 4
+void view_media_line(const rm_media_stats *m, int line, char *out, size_t size);
+/* One line about stamped pictures and marked sound; "" = none came. */
+void view_latency_line(const struct sink_stats *s, char *out, size_t size);
+json_t *view_media_json(const rm_media_stats *m);
+json_t *view_sink_json(const struct view *v);
+
 void view_event(struct view *v, const rm_event *ev);
 void view_refresh(struct view *v);                  /* redraws when something changed */
 void view_tick(struct view *v, int64_t elapsed_us); /* once a second */

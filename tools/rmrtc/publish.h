@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RMRTC_PUBLISH_H
+#define RMRTC_PUBLISH_H
+
+#include <remotemedia/webrtc_media.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Sends a moving test picture with test sound, or a media file in a loop, to every peer, in real time. */
+struct publisher;
+
+struct publisher_config {
+    rm_webrtc *transport;   /* outlives the publisher */
+    const char *source;     /* "test", or a file */
+    uint32_t width, height; /* 0: 1280 x 720 for the test picture, a file as it is */
+    uint32_t fps;           /* 0: 30, a file as it is */
+    uint32_t audio_chunk_ms;
+    bool audio, video;
+    bool stamp; /* files too get stamps (stamp.h) and markers (marker.h), so that whoever receives them knows their age;
+                   the test source always has them */
+};
+
+/* Errors are told in `detail`. */
+rm_err publisher_start(const struct publisher_config *config, struct publisher **out, char *detail, size_t detail_size);
+void publisher_stop(struct publisher **publisher);
+
+struct publisher_stats {
+    uint64_t pictures, chunks, refused; /* refused: send calls that failed */
+    rm_err last_error;
+};
+/* The last picture that was sent; the caller's reference. NULL: none yet. */
+rm_runtime_data *publisher_last_picture(struct publisher *publisher);
+void publisher_get_stats(const struct publisher *publisher, struct publisher_stats *out);
+
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sink.h"
+
+#include "base/time.h"
+#include "io/loop.h"
+#include "marker.h"
+#include "plugin_path.h"
+#include "stamp.h"
+#include <jansson.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PEERS_MAX RM_PEERS_MAX
+#define SAMPLES_MAX 16384 /* ages kept: nine minutes of pictures; then the oldest give way */
+
+struct ages {
+    double *ms;
+    size_t count, next;
+};
+
+struct source { /* one peer */
+    char peer_id[RM_PEER_ID_MAX];
+    struct marker_detector *detector;
+    rm_stream_session *recording;
+    bool record_tried;
+};
+
+struct sink {
+    struct sink_config config;
+    rm_pipeline_runner *runner; /* for recordings */
+    pthread_mutex_t mutex;      /* of all below; sound and pictures come on several threads */
+    struct source sources[PEERS_MAX];
+    size_t source_count;
+    struct ages video, audio;
+    uint64_t pictures, chunks;
+    int64_t first_picture_us;
+    rm_runtime_data *last_picture;
+    rm_err record_error;
+    char record_detail[RM_RUN_DETAIL_MAX];
+};
+
+/* ---- ages ---- */
+
+static void add_age(struct ages *a, int64_t us) {
+    if (!a->ms && !(a->ms = malloc(SAMPLES_MAX * sizeof *a->ms)))
+        return;
+    a->ms[a->next] = (double)us / 1000.0;
+    a->next = (a->next + 1) % SAMPLES_MAX;
+    if (a->count < SAMPLES_MAX)
+        a->count++;
+}
+
+static int compare(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void summarise(const struct ages *a, struct sink_latency *out) {
+    memset(out, 0, sizeof *out);
+    double *sorted = a->count ? malloc(a->count * sizeof *sorted) : NULL;
+    if (!sorted)
+        return;
+    memcpy(sorted, a->ms, a->count * sizeof *sorted);
+    qsort(sorted, a->count, sizeof *sorted, compare);
+    out->n = a->count;
+    out->p50_ms = sorted[a->count / 2];
+    out->p95_ms = sorted[a->count * 95 / 100];
+    out->max_ms = sorted[a->count - 1];
+    free(sorted);
+}
+
+/* ---- recording ---- */
+
+static void on_record_event(const rm_run_event *event, void *user) {
+    struct sink *s = user;
+    if (!event->err)
+        return;
+    pthread_mutex_lock(&s->mutex);
+    s->record_error = event->err;
+    snprintf(s->record_detail, sizeof s->record_detail, "%s", event->detail);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+/* NAME.EXT, or NAME-PEER.EXT for all but the first. */
+static void record_path(const struct sink *s, const struct source *source, char *out, size_t size) {
+    const char *name = s->config.record, *dot = strrchr(name, '.');
+    if (source == s->sources || !dot || strchr(dot, '/'))
+        snprintf(out, size, "%s", name);
+    else
+        snprintf(out, size, "%.*s-%s%s", (int)(dot - name), name, source->peer_id, dot);
+}
+
+static rm_err record_manifest(const char *path, rm_manifest **out) {
+    json_t *manifest = json_pack("{s:s, s:{s:s}, s:[{s:s, s:s, s:{s:s, s:s}}], s:[]}", "version", "v1", "metadata",
+                                 "name", "record", "nodes", "id", "writer", "node_type", "MediaWriterNode", "params",
+                                 "path", path, "on_error", "stop", "connections");
+    char *text = manifest ? json_dumps(manifest, 0) : NULL;
+    rm_err err = text ? rm_manifest_parse(text, strlen(text), NULL, out) : RM_E_NO_MEMORY;
+    free(text);
+    json_decref(manifest);
+    return err;
+}
+
+static rm_err open_recording(struct sink *s, struct source *source, char *detail, size_t detail_size) {
+    char path[4096];
+    rm_manifest *manifest = NULL;
+    rm_stream_session_config sc;
+    rm_stream_session_config_init(&sc);
+    sc.on_event = on_record_event;
+    sc.user = s;
+    record_path(s, source, path, sizeof path);
+    rm_err err = record_manifest(path, &manifest);
+    if (!err)
+        err =
+            rm_pipeline_runner_create_stream_session(s->runner, manifest, &sc, &source->recording, detail, detail_size);
+    rm_manifest_unref(&manifest);
+    return err;
+}
+
+/* With the mutex. The session, or NULL. */
+static rm_stream_session *recording_of(struct sink *s, struct source *source) {
+    if (s->config.record && !source->record_tried) {
+        source->record_tried = true;
+        rm_err err = open_recording(s, source, s->record_detail, sizeof s->record_detail);
+        if (err)
+            s->record_error = err;
+    }
+    return source->recording;
+}
+
+/* The file is complete when the session has finished: its writer has flushed. */
+static void end_recording(rm_stream_session **recording) {
+    if (!*recording)
+        return;
+    rm_transport_data ignored;
+    rm_stream_session_end_input(*recording);
+    while (!rm_stream_session_recv_output(*recording, &ignored, -1))
+        rm_transport_data_clear(&ignored);
+    rm_stream_session_destroy(recording);
+}
+
+/* ---- what comes in ---- */
+
+static struct source *source_of(struct sink *s, const char *peer_id) {
+    for (size_t i = 0; i < s->source_count; i++)
+        if (!strcmp(s->sources[i].peer_id, peer_id))
+            return &s->sources[i];
+    if (s->source_count == PEERS_MAX)
+        return NULL;
+    struct source *source = &s->sources[s->source_count++];
+    snprintf(source->peer_id, sizeof source->peer_id, "%s", peer_id);
+    return source;
+}
+
+static void take_picture(struct sink *s, rm_runtime_data *data, const rm_video *video, int64_t now_us) {
+    int64_t stamped_us;
+    uint8_t frame;
+    s->pictures++;
+    if (!s->first_picture_us)
+        s->first_picture_us = now_us;
+    rm_runtime_data_unref(&s->last_picture);
+    s->last_picture = rm_runtime_data_ref(data);
+    if (stamp_read(video, &stamped_us, &frame))
+        add_age(&s->video, stamp_age_us(now_us, stamped_us));
+}
+
+static void take_chunk(struct sink *s, struct source *source, const rm_audio *audio, int64_t now_us) {
+    struct marker_heard heard;
+    s->chunks++;
+    if (!source->detector && marker_detector_create(audio->sample_rate, &source->detector))
+        return;
+    if (marker_detector_feed(source->detector, audio, now_us))
+        return;
+    while (marker_detector_next(source->detector, &heard))
+        add_age(&s->audio, marker_latency_us(&heard));
+}
+
+void sink_media(const char *peer_id, rm_runtime_data *data, void *sink) {
+    struct sink *s = sink;
+    const rm_video *video = rm_runtime_data_video(data);
+    const rm_audio *audio = rm_runtime_data_audio(data);
+    int64_t now_us = rmi_now_us();
+    pthread_mutex_lock(&s->mutex);
+    struct source *source = source_of(s, peer_id);
+    if (source && video)
+        take_picture(s, data, video, now_us);
+    else if (source && audio)
+        take_chunk(s, source, audio, now_us);
+    rm_stream_session *recording = source ? recording_of(s, source) : NULL;
+    pthread_mutex_unlock(&s->mutex);
+    if (recording) {
+        rm_transport_data input = {.data = data};
+        rm_stream_session_send_input(recording, &input); /* a stopped one has told its error by event */
+    }
+}
+
+/* ---- life ---- */
+
+rm_err sink_create(const struct sink_config *config, struct sink **out, char *detail, size_t detail_size) {
+    struct sink *s = calloc(1, sizeof *s);
+    if (!s)
+        return RM_E_NO_MEMORY;
+    s->config = *config;
+    pthread_mutex_init(&s->mutex, NULL);
+    rm_err err = RM_OK;
+    if (config->record) {
+        rm_node_registry *registry = plugin_registry();
+        rm_pipeline_runner_config rc;
+        rm_pipeline_runner_config_init(&rc);
+        rc.registry = registry;
+        if (registry && !rm_node_registry_find(registry, "MediaWriterNode")) {
+            err = RM_E_UNSUPPORTED;
+            snprintf(detail, detail_size,
+                     "recording needs the plug-in rm_ffmpeg.so, which is not there: install "
+                     "FFmpeg's development packages and build again");
+        } else {
+            err = registry ? rm_pipeline_runner_create(&rc, &s->runner) : RM_E_NO_MEMORY;
+        }
+        rm_node_registry_destroy(&registry);
+    }
+    if (err)
+        sink_destroy(&s);
+    else
+        *out = s;
+    return err;
+}
+
+void sink_destroy(struct sink **ps) {
+    struct sink *s = *ps;
+    if (!s)
+        return;
+    *ps = NULL;
+    for (size_t i = 0; i < s->source_count; i++) {
+        end_recording(&s->sources[i].recording);
+        marker_detector_destroy(&s->sources[i].detector);
+    }
+    rm_pipeline_runner_destroy(&s->runner);
+    rm_runtime_data_unref(&s->last_picture);
+    free(s->video.ms);
+    free(s->audio.ms);
+    pthread_mutex_destroy(&s->mutex);
+    free(s);
+}
+
+void sink_get_stats(struct sink *s, struct sink_stats *out) {
+    pthread_mutex_lock(&s->mutex);
+    *out = (struct sink_stats){.pictures = s->pictures,
+                               .chunks = s->chunks,
+                               .first_picture_us = s->first_picture_us,
+                               .record_error = s->record_error};
+    memcpy(out->record_detail, s->record_detail, sizeof out->record_detail);
+    summarise(&s->video, &out->video);
+    summarise(&s->audio, &out->audio);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+rm_runtime_data *sink_last_picture(struct sink *s) {
+    pthread_mutex_lock(&s->mutex);
+    rm_runtime_data *picture = s->last_picture ? rm_runtime_data_ref(s->last_picture) : NULL;
+    pthread_mutex_unlock(&s->mutex);
+    return picture;
+}
