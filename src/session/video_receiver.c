@@ -297,7 +297,7 @@ static rm_err decode(struct rmi_video_receiver *r, const struct rmi_depacketizer
 }
 
 static rm_err read_h264(struct rmi_video_receiver *r, const struct rmi_depacketizer_frame *frame,
-                        struct rmi_video_header *out) {
+                        struct rmi_video_header *out, uint32_t *shown_width, uint32_t *shown_height) {
     struct rmi_h264_unit unit = {0};
     size_t need = RMI_H264_NORMAL_MAX(frame->len), len;
     *out = (struct rmi_video_header){.key = frame->key_frame};
@@ -316,28 +316,31 @@ static rm_err read_h264(struct rmi_video_receiver *r, const struct rmi_depacketi
         return err;
     out->key = unit.idr;
     out->has_size = unit.sps != NULL;
-    out->width = unit.sps_info.shown_width;
-    out->height = unit.sps_info.shown_height;
+    out->width = unit.sps_info.width;
+    out->height = unit.sps_info.height;
+    *shown_width = unit.sps_info.shown_width;
+    *shown_height = unit.sps_info.shown_height;
     return RM_OK;
 }
 
 /* A frame that stays encoded is held to the same limits: somebody will decode it. */
 static rm_err inspect(struct rmi_video_receiver *r, const struct rmi_depacketizer_frame *frame, bool *key) {
     struct rmi_video_header h = {0};
+    uint32_t shown_width = 0, shown_height = 0; /* H.264 crops */
     rm_err err;
     if (r->format == RMI_PAYLOAD_VP8)
         err = rmi_vp8_parse_header(frame->data, frame->len, &h);
     else if (r->format == RMI_PAYLOAD_VP9)
         err = rmi_vp9_parse_header(frame->data, frame->len, &h);
     else
-        err = read_h264(r, frame, &h);
+        err = read_h264(r, frame, &h, &shown_width, &shown_height);
     if (err)
         return err;
     if (h.has_size && !rmi_codec_limits_admit(&r->config.limits, h.width, h.height))
         return RM_E_TOO_BIG;
     if (h.has_size) {
-        r->width = h.width;
-        r->height = h.height;
+        r->width = shown_width ? shown_width : h.width;
+        r->height = shown_height ? shown_height : h.height;
     }
     *key = h.key;
     if (r->width == 0 || (r->needs_key && !h.key))

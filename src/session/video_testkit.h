@@ -43,6 +43,7 @@ struct path {
     bool shuffle;
     bool answer_requests; /* key frame requests reach the sender */
     unsigned lost, requests;
+    int64_t spent_us; /* on a clock that only its readers move */
 
     size_t batches, sent_bytes;
     bool last_key;
