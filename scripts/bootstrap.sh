@@ -38,7 +38,14 @@ libopenh264-dev|H.264 video
 libyuv-dev|colour conversion and scaling
 libspeexdsp-dev|resampling
 libyaml-dev|manifests in YAML
-libpng-dev|snapshots of the tool (PNG)'
+libpng-dev|snapshots of the tool (PNG)
+libavformat-dev|plug-in for media files (plugins/ffmpeg): containers
+libavcodec-dev|plug-in for media files: codecs
+libavutil-dev|plug-in for media files: what the others share
+libswscale-dev|plug-in for media files: picture sizes and formats
+libswresample-dev|plug-in for media files: sample rates and formats
+ffmpeg|scales the clip of the demo, once
+alsa-utils|speech for the demo (/usr/share/sounds/alsa)'
 test_packages='libcmocka-dev|unit tests
 libsrtp2-dev|the SRTP tests compare with it
 g++|the public headers are checked as C++17
