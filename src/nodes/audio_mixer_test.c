@@ -141,7 +141,7 @@ static void loud_sums_are_turned_down_not_cut(void **state) {
     open_mixer(&rig, "");
     for (size_t i = 0; i < 150; i++)
         for (int k = 0; k < 8; k++) {
-            char id[8];
+            char id[16];
             snprintf(id, sizeof id, "v%d", k);
             kit_send(&rig, tone(500, i < 100 ? 1 : 0.05, 1, i * CHUNK, CHUNK, id, 0));
         }
