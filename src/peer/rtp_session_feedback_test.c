@@ -61,6 +61,31 @@ static void retransmission_repairs(void **state) {
     }
 }
 
+/* A hole is asked for after a short grace, and again when the answer is overdue. */
+static void a_repair_takes_a_round_trip(void **state) {
+    (void)state;
+    struct kit *kit = kit_create(20);
+    uint32_t timestamp = 0;
+    kit_video(kit, 0, 60, &timestamp);
+    kit_video(kit, 1, 60, &timestamp); /* both know the round trip now: 40 ms */
+    for (int lost_again = 0; lost_again < 2; lost_again++) {
+        kit_run_for(kit, RMI_MS(500));
+        const uint64_t before = kit->side[1].media_in[RMI_RTP_VIDEO];
+        kit->loss_rtp = 1000;
+        assert_int_equal(kit_media(kit, 0, RMI_PAYLOAD_VP8, timestamp += 3000, 500, false), RM_OK);
+        kit->loss_rtp = 0;
+        assert_int_equal(kit_media(kit, 0, RMI_PAYLOAD_VP8, timestamp += 3000, 500, false), RM_OK);
+        kit_run_for(kit, kit->delay_us + RMI_MS(1)); /* the hole shows */
+        kit->loss_rtp = lost_again ? 1000 : 0;
+        kit_run_for(kit, RMI_MS(30)); /* asked for, and answered */
+        kit->loss_rtp = 0;
+        assert_int_equal(kit->side[1].media_in[RMI_RTP_VIDEO], before + 1);
+        kit_run_for(kit, lost_again ? RMI_MS(75) : RMI_MS(16));
+        assert_int_equal(kit->side[1].media_in[RMI_RTP_VIDEO], before + 2);
+    }
+    kit_destroy(kit);
+}
+
 /* Both directions at once, and codecs that change under way. */
 static void retransmission_follows_the_codec(void **state) {
     (void)state;
@@ -386,6 +411,7 @@ static void estimates_have_a_floor(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(retransmission_repairs),
+        cmocka_unit_test(a_repair_takes_a_round_trip),
         cmocka_unit_test(retransmission_follows_the_codec),
         cmocka_unit_test(without_rtx_nothing_is_sent_again),
         cmocka_unit_test(what_is_done_with_is_not_asked_for),
