@@ -10,13 +10,21 @@
 #define DRIFT_SHARE 256
 
 static bool apart(int64_t a, int64_t b, int64_t by) {
-    return a > b ? a - b > by : b - a > by;
+    uint64_t difference =
+        a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a; /* may exceed the signed range */
+    return difference > (uint64_t)by;
+}
+
+/* By the local clock. Where ours is ahead of it, it goes on at half the speed: standing still would be many frames at
+ * once. */
+static int64_t by_local_clock(const struct rmi_media_clock *c, int64_t now_us) {
+    return now_us >= c->clock_us ? now_us : c->clock_us + rmi_max64(now_us - c->now_us, 0) / 2;
 }
 
 /* Whether the frame's own time may be followed. */
 static bool examine(struct rmi_media_clock *c, int64_t own_us, int64_t now_us) {
-    int64_t own_step = own_us - c->own_us, step = now_us - c->now_us;
-    bool broken = own_us < 0 || c->own_us < 0 || own_step <= 0 || apart(own_step, step, UNEVEN_US);
+    bool grows = c->own_us >= 0 && own_us > c->own_us;
+    bool broken = !grows || apart(own_us - c->own_us, now_us - c->now_us, UNEVEN_US);
     if (!broken && now_us - c->window_us < WINDOW_US)
         return c->trusted;
     c->trusted = !broken && !apart(own_us - c->window_own_us, now_us - c->window_us, UNEVEN_US);
@@ -30,15 +38,12 @@ int64_t rmi_media_clock_step(struct rmi_media_clock *c, int64_t own_us, int64_t 
         *c = (struct rmi_media_clock){
             .started = true, .trusted = own_us >= 0, .window_own_us = own_us, .window_us = now_us, .clock_us = now_us};
     } else {
-        int64_t next = now_us;
+        int64_t next = by_local_clock(c, now_us);
         if (examine(c, own_us, now_us)) {
-            next = c->clock_us + (own_us - c->own_us);
-            if (apart(next, now_us, AWAY_US)) {
-                c->trusted = false;
-                next = now_us;
-            } else {
-                next += (now_us - next) / DRIFT_SHARE;
-            }
+            int64_t own = c->clock_us + (own_us - c->own_us);
+            c->trusted = !apart(own, now_us, AWAY_US);
+            if (c->trusted)
+                next = own + (now_us - own) / DRIFT_SHARE;
         }
         c->clock_us = rmi_max64(next, c->clock_us + STEP_MIN_US);
     }
