@@ -37,6 +37,33 @@ require_rmrtc() {
     export RMRTC
 }
 
+# require_chromium NAME: Chromium and what drives it; sets CHROMIUM.
+require_chromium() {
+    CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
+    [ -x "$CHROMIUM" ] || skip_all "$1" "there is no $CHROMIUM (Debian package chromium)"
+    command -v node >/dev/null || skip_all "$1" "there is no node (Debian package nodejs)"
+    node -e 'process.exit(process.versions.node.split(".")[0] >= 18 ? 0 : 1)' ||
+        skip_all "$1" "node $(node --version) is older than 18, which playwright-core asks for"
+    cd "$here" || exit 1
+    if ! node -e 'import("playwright-core").catch(() => process.exit(1))' 2>/dev/null; then
+        command -v npm >/dev/null || skip_all "$1" "playwright-core is not installed and there is no npm"
+        npm ci --no-audit --no-fund >"$tmp/npm" 2>&1 </dev/null ||
+            skip_all "$1" "playwright-core could not be installed: $(grep -m 1 -E 'npm (error|ERR!)' "$tmp/npm")"
+    fi
+}
+
+# run_browser_test SECONDS FILE.mjs [CASE...]: Playwright and Chromium keep everything below HOME and TMPDIR, so that it
+# goes with them.
+run_browser_test() {
+    local limit=$1
+    shift
+    mkdir "$tmp/home"
+    HOME=$tmp/home TMPDIR=$tmp XDG_CONFIG_HOME=$tmp/home XDG_CACHE_HOME=$tmp/home CHROMIUM=$CHROMIUM \
+        timeout -k 5 "$limit" node "$@" </dev/null &
+    pids+=($!)
+    wait $!
+}
+
 # wait_for SECONDS COMMAND...: polls until the command succeeds.
 wait_for() {
     local end=$((SECONDS + $1))

@@ -10,7 +10,7 @@ const RMRTC = process.env.RMRTC ?? 'build/bin/rmrtc';
 const CASE_MS = 30000;
 const children = new Set();
 
-function start(args) {
+export function start(args) {
     const child = spawn(RMRTC, args, {stdio: ['ignore', 'pipe', process.env.RM_LOG ? 'inherit' : 'pipe']});
     children.add(child);
     child.once('exit', () => children.delete(child));
@@ -114,8 +114,8 @@ export function equal(actual, expected, what) {
           `${what} is ${JSON.stringify(actual)}, not ${JSON.stringify(expected)}`);
 }
 
-/* Runs the cases one after the other; true when none failed. */
-export async function runCases(cases, only) {
+/* Runs the cases one after the other, each within `ms`; true when none failed. */
+export async function runCases(cases, only, ms = CASE_MS) {
     let failed = 0;
     const unknown = only.filter((name) => !(name in cases));
     check(!unknown.length, `there is no case ${unknown}; there are: ${Object.keys(cases).join(' ')}`);
@@ -124,7 +124,7 @@ export async function runCases(cases, only) {
             continue;
         const begin = Date.now();
         try {
-            const note = await within(CASE_MS, 'the case ends', run());
+            const note = await within(ms, 'the case ends', run());
             const seconds = ((Date.now() - begin) / 1000).toFixed(1);
             console.log(`ok ${name}\n#  ${seconds} s${note ? `; ${note}` : ''}`);
         } catch (e) {

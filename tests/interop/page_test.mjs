@@ -1,0 +1,591 @@
+// SPDX-License-Identifier: Apache-2.0
+// The web page of rmrtc signal. Usage: node page_test.mjs [CASE...]; see run_page.sh for the environment.
+import {chromium} from 'playwright-core';
+import {once} from 'node:events';
+import {createInterface} from 'node:readline';
+
+import {Join, check, equal, killAll, runCases, servePage, start, within} from './harness.mjs';
+
+const ARGUMENTS = [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--use-fake-device-for-media-stream',
+    '--use-fake-ui-for-media-stream',
+];
+const SMALL = {width: 480, height: 420}; /* Chromium composes in software here: the fewer pixels, the more frames */
+const CASE_MS = 60000; /* two or three pages that encode and decode in software, on a machine that may be busy */
+const LAUNCH_MS = 20000;
+const CONNECT_MS = 20000;
+const GONE_MS = 8000;
+const MOVED_FRAMES = 8; /* decoded, beyond the first ones */
+const MOVED_PIXELS = 1.0; /* mean difference of two pictures, of 255; noise of a codec on a still one is below 0.3 */
+const POLL_MS = 100;
+const LEVEL_SWING = 0.05; /* of the meter's whole width */
+const SAME_PICTURE = 20;  /* mean difference, of 255, of what is sent and shown; other people's pictures differ by more */
+const COLOURS_MIN = 40;   /* of 32768, in one picture of a test pattern */
+
+let browser, server, interop_page;
+
+const launch = (args) =>
+    chromium.launch({executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args, timeout: LAUNCH_MS});
+
+/* rmrtc signal, with its two lines of output. */
+class Server {
+    static async start(args = ['--listen', '127.0.0.1:0']) {
+        const s = new Server();
+        s.child = start(['signal', ...args]);
+        const lines = createInterface({input: s.child.stdout})[Symbol.asyncIterator]();
+        const next = async () => (await within(5000, 'rmrtc signal starts', lines.next())).value ?? '';
+        [s.url, s.page] = [(await next()).replace('listening on ', ''), (await next()).replace('page: ', '')];
+        check(/^wss?:\/\/.*\/ws$/.test(s.url), `rmrtc signal says "${s.url}" first`);
+        check(/^https?:\/\/.*:\d+\/$/.test(s.page), `rmrtc signal says "${s.page}" second`);
+        return s;
+    }
+
+    get address() {
+        return new URL(this.page).host;
+    }
+
+    async stop(signal = 'SIGTERM') {
+        const ended = once(this.child, 'exit');
+        this.child.kill(signal);
+        await within(5000, 'rmrtc signal ends', ended);
+    }
+}
+
+/* Pages of one case; each in a context of its own, all checked for errors in the console at the end. */
+class House {
+    #contexts = [];
+    errors = [];
+
+    constructor(room) {
+        this.room = room;
+    }
+
+    async open(query = {}, {at = server.page, hash = '', from = browser, says = null, ...context} = {}) {
+        const c = await from.newContext({viewport: SMALL, ...context});
+        const page = await c.newPage();
+        this.#contexts.push(c);
+        const who = query.name ?? 'page';
+        page.on('pageerror', (e) => this.errors.push(`${who}: ${e.stack}`));
+        page.on('console', (m) => {
+            /* A server that is away is part of a case; Chromium says so in the console. */
+            if (m.type() === 'error' && !/WebSocket connection to|ERR_CONNECTION_REFUSED/.test(m.text()))
+                this.errors.push(`${who}: ${m.text()}`);
+        });
+        /* Whatever Playwright evaluates counts as a touch of the page: so listen only. */
+        const said = says && page.waitForEvent('console', {predicate: (m) => says.test(m.text()), timeout: CONNECT_MS});
+        await page.goto(`${at}?${new URLSearchParams({room: this.room, ...query})}${hash}`);
+        await said;
+        return page;
+    }
+
+    /* A page in the room, joined by a click. */
+    async join(name, query = {}, options = {}) {
+        const page = await this.open({name, source: 'test', ...query}, options);
+        await press(page, '#join-button');
+        return page;
+    }
+
+    async close() {
+        await Promise.all(this.#contexts.map((c) => c.close()));
+    }
+}
+
+/* Playwright would wait for navigations, and takes the changed query for one. */
+const press = (page, selector) => page.click(selector, {noWaitAfter: true});
+const tile = (page, id) => page.locator(`article[data-peer="${id}"]`);
+const stat = (page, id, key) => tile(page, id).locator(`[data-stat="${key}"]`).textContent();
+const pill = (page, state) => page.locator(`#signaling[data-state=${state}]`).waitFor({timeout: CONNECT_MS});
+
+async function connected(page, id) {
+    await page.locator(`article[data-peer="${id}"][data-state=connected]`).waitFor({timeout: CONNECT_MS})
+        .catch(async () => {
+            throw new Error(`${id} is not connected: ${JSON.stringify(await page.locator('body').innerText())}`);
+        });
+}
+
+async function gone(page, id) {
+    await tile(page, id).waitFor({state: 'detached', timeout: GONE_MS}).catch(() => {
+        throw new Error(`the tile of ${id} is still there`);
+    });
+}
+
+/* What a tile's video has decoded, and its picture as 64 x 36 pixels. */
+const look = (page, id) => tile(page, id).locator('video').evaluate((video) => {
+    const canvas = document.createElement('canvas');
+    canvas.width = 64;
+    canvas.height = 36;
+    const c = canvas.getContext('2d', {willReadFrequently: true});
+    c.drawImage(video, 0, 0, 64, 36);
+    return {
+        frames: video.getVideoPlaybackQuality().totalVideoFrames,
+        time: video.currentTime,
+        width: video.videoWidth,
+        height: video.videoHeight,
+        pixels: [...c.getImageData(0, 0, 64, 36).data].filter((_, i) => i % 4 !== 3),
+    };
+});
+
+const difference = (a, b) => a.pixels.reduce((n, x, i) => n + Math.abs(x - b.pixels[i]), 0) / a.pixels.length;
+
+/* The picture of a peer moves: frames are decoded, time goes on, pixels change. */
+async function moves(page, id) {
+    const deadline = Date.now() + CONNECT_MS;
+    let first = await look(page, id), most = 0;
+    for (;;) {
+        await page.evaluate((ms) => new Promise((resolve) => setTimeout(resolve, ms)), POLL_MS);
+        const last = await look(page, id);
+        if (!first.width)
+            first = last;
+        most = Math.max(most, difference(first, last));
+        if (last.frames >= first.frames + MOVED_FRAMES && last.time > first.time && most > MOVED_PIXELS)
+            return {width: last.width, height: last.height, frames: last.frames, difference: Number(most.toFixed(1))};
+        check(Date.now() < deadline, `the video of ${id} does not move: ${last.frames - first.frames} frames, ` +
+            `${last.time - first.time} s, difference ${most}, ${last.width}x${last.height}`);
+    }
+}
+
+/* The meter of a tile goes up and down. */
+async function sounds(page, id) {
+    const swing = await tile(page, id).locator('.level i').evaluate((bar, ms) => new Promise((resolve) => {
+        let low = 1, high = 0;
+        const end = performance.now() + ms;
+        const measure = () => {
+            const level = Number(bar.style.getPropertyValue('--level'));
+            low = Math.min(low, level);
+            high = Math.max(high, level);
+            performance.now() < end ? requestAnimationFrame(measure) : resolve(high - low);
+        };
+        measure();
+    }), 2000);
+    check(swing > LEVEL_SWING, `the level of ${id} moves by ${swing} only`);
+    return Number(swing.toFixed(2));
+}
+
+/* The figures of a tile, when all of them are there. */
+async function figures(page, id) {
+    const wanted = {
+        resolution: /^\d+×\d+$/,
+        fps: /^[1-9]\d* fps$/,
+        codec: /^(VP8|VP9|H\.264|AV1) \+ Opus$/,
+        down: /^[1-9][\d.]* [kM]bit\/s$/,
+        up: /^[1-9][\d.]* [kM]bit\/s$/,
+        loss: /^\d+\.\d %$/,
+        'loss-up': /^\d+\.\d %$/,
+        jitter: /^[\d.]+ ms$/,
+        rtt: /^[\d.]+ ms$/,
+        concealed: /^\d+\.\d %$/,
+        pair: /^(host|srflx|prflx) – (host|srflx|prflx) udp$/,
+        sent: /^\d+×\d+ [1-9]\d* fps$/,
+    };
+    const read = () => tile(page, id).locator('[data-stat]').evaluateAll(
+        (all) => Object.fromEntries(all.map((dd) => [dd.dataset.stat, dd.textContent])));
+    const deadline = Date.now() + CONNECT_MS;
+    for (;;) {
+        const f = await read();
+        const missing = Object.keys(wanted).filter((key) => !wanted[key].test(f[key] ?? ''));
+        if (!missing.length)
+            return f;
+        check(Date.now() < deadline, `figures of ${id}: ${missing} in ${JSON.stringify(f)}`);
+        await page.evaluate((ms) => new Promise((resolve) => setTimeout(resolve, ms)), POLL_MS);
+    }
+}
+
+/* Colours of a PNG within boxes: how many, and the share of the commonest. */
+async function colours(page, png, boxes) {
+    const blank = await page.context().newPage();
+    try {
+        return await blank.evaluate(async ([base64, boxes]) => {
+            const image = new Image();
+            image.src = `data:image/png;base64,${base64}`;
+            await image.decode();
+            const canvas = document.createElement('canvas');
+            [canvas.width, canvas.height] = [image.width, image.height];
+            const c = canvas.getContext('2d');
+            c.drawImage(image, 0, 0);
+            return boxes.map((b) => {
+                const {data} = c.getImageData(b.x, b.y, b.width, b.height);
+                const seen = new Map();
+                for (let i = 0; i < data.length; i += 4) {
+                    const key = (data[i] >> 3) << 10 | (data[i + 1] >> 3) << 5 | data[i + 2] >> 3;
+                    seen.set(key, (seen.get(key) ?? 0) + 1);
+                }
+                return {count: seen.size, share: Math.max(...seen.values()) / (data.length / 4)};
+            });
+        }, [png.toString('base64'), boxes]);
+    } finally {
+        await blank.close();
+    }
+}
+
+const inHouse = (room, run) => async () => {
+    const house = new House(room);
+    try {
+        const note = await run(house);
+        equal(house.errors, [], 'errors in the console');
+        return note;
+    } catch (e) {
+        throw house.errors.length ? new Error(`${e.message}; console: ${house.errors.join(' ')}`) : e;
+    } finally {
+        await house.close();
+    }
+};
+
+async function message(page, pattern) {
+    await page.locator('.notice', {hasText: pattern}).first().waitFor({timeout: CONNECT_MS}).catch(async () => {
+        throw new Error(`no message like ${pattern}: ${await page.locator('#notices').innerText()}`);
+    });
+}
+
+/* Both want the codec, so both get it. */
+const withCodec = (codec, label) => inHouse(codec, async (house) => {
+    const bob = await house.join('bob', {codec}), alice = await house.join('alice', {codec});
+    await Promise.all([moves(alice, 'bob'), moves(bob, 'alice')]);
+    const both = [await figures(alice, 'bob'), await figures(bob, 'alice')];
+    equal(both.map((f) => f.codec), [`${label} + Opus`, `${label} + Opus`], 'the codecs');
+    return `${both[0].resolution} ${both[0].fps}, ${both[1].resolution} ${both[1].fps}`;
+});
+
+const cases = {
+    'page-two-see-each-other': inHouse('two', async (house) => {
+        const large = {viewport: {width: 1280, height: 760}, colorScheme: 'dark'};
+        const alice = await house.join('alice', {}, large), bob = await house.join('bob');
+        await Promise.all([connected(alice, 'bob'), connected(bob, 'alice')]);
+        const seen = [await moves(alice, 'bob'), await moves(bob, 'alice')];
+        const heard = [await sounds(alice, 'bob'), await sounds(bob, 'alice'), await sounds(bob, 'bob')];
+        const numbers = [await figures(alice, 'bob'), await figures(bob, 'alice')];
+        /* What is shown of alice is what alice sends, and not bob. */
+        const [own, shown, other] = await Promise.all([look(alice, 'alice'), look(bob, 'alice'), look(bob, 'bob')]);
+        check(difference(own, shown) < SAME_PICTURE, `alice looks different at bob's: ${difference(own, shown)}`);
+        check(difference(own, shown) < difference(own, other), 'alice looks like bob');
+        equal(await stat(bob, 'bob', 'resolution'), '640×360', 'the size of the own picture');
+        const png = await alice.screenshot({path: process.env.RM_PAGE_PNG});
+        const boxes = await alice.locator('.tile video').evaluateAll((all) => all.map((v) => {
+            const {x, y, width, height} = v.getBoundingClientRect();
+            return {x: Math.ceil(x), y: Math.ceil(y), width: Math.floor(width), height: Math.floor(height)};
+        }));
+        const found = await colours(alice, png, boxes);
+        equal(found.length, 2, 'the videos in the screenshot');
+        for (const {count, share} of found)
+            check(count >= COLOURS_MIN && share < 0.5, `a video has ${count} colours, ${share} of it is one`);
+        return JSON.stringify({seen, heard, colours: found.map((f) => f.count), ...numbers[0]});
+    }),
+
+    'page-camera': inHouse('camera', async (house) => {
+        const devices = {permissions: ['camera', 'microphone']};
+        const alice = await house.join('alice', {source: 'camera'}, devices);
+        const bob = await house.join('bob', {source: 'camera'}, devices);
+        await Promise.all([connected(alice, 'bob'), connected(bob, 'alice')]);
+        const seen = await moves(bob, 'alice');
+        await sounds(bob, 'alice');
+        /* Off and on again. */
+        await press(alice, '#camera');
+        await press(alice, '#mute');
+        equal(await alice.locator('#camera').getAttribute('aria-pressed'), 'true', 'the button');
+        const black = async () => (await look(bob, 'alice')).pixels.every((x) => x < 24);
+        const quiet = async () => Number(await tile(bob, 'alice').locator('.level').getAttribute('aria-valuenow')) <= -55;
+        for (const [what, is] of [['the picture is not black', black], ['the sound does not end', quiet]]) {
+            const deadline = Date.now() + CONNECT_MS;
+            while (!await is())
+                check(Date.now() < deadline, what);
+        }
+        await press(alice, '#camera');
+        await press(alice, '#mute');
+        await moves(bob, 'alice');
+        await sounds(bob, 'alice');
+        return JSON.stringify(seen);
+    }),
+
+    'page-vp9': withCodec('vp9', 'VP9'),
+    'page-vp8': withCodec('vp8', 'VP8'),
+    'page-h264': withCodec('h264', 'H.264'),
+
+    'page-camera-denied': inHouse('denied', async (house) => {
+        /* Without the flag that nods everything through, a headless browser refuses. */
+        const strict = await launch(ARGUMENTS.filter((a) => !a.startsWith('--use-fake-ui')));
+        try {
+            const alice = await house.open({name: 'alice'}, {from: strict});
+            /* The camera is the choice where there is one. */
+            await alice.locator('input[value=camera]:checked').waitFor({timeout: CONNECT_MS});
+            await press(alice, '#join-button');
+            await message(alice, /Camera and microphone were denied.*test pattern/);
+            const bob = await house.join('bob');
+            await connected(bob, 'alice');
+            await moves(bob, 'alice');
+        } finally {
+            await strict.close();
+        }
+    }),
+
+    'page-no-devices': inHouse('none', async (house) => {
+        const bare = await launch(ARGUMENTS.filter((a) => !a.startsWith('--use-fake')));
+        try {
+            const alice = await house.open({name: 'alice'}, {from: bare});
+            await alice.locator('#camera-note', {hasText: 'none was found'}).waitFor({timeout: CONNECT_MS});
+            check(await alice.locator('input[value=test]').isChecked(), 'the test pattern is not the choice');
+            await alice.check('input[value=camera]');
+            await press(alice, '#join-button');
+            await message(alice, /test pattern is sent instead/);
+            await moves(alice, 'alice');
+        } finally {
+            await bare.close();
+        }
+    }),
+
+    'page-sound-waits-for-a-click': inHouse('autojoin', async (house) => {
+        const alice = await house.open({name: 'alice', source: 'test', autojoin: '1'}, {says: /AudioContext was not allowed/});
+        await pill(alice, 'ready');
+        await message(alice, /turn the sound on/);
+        const bob = await house.join('bob');
+        await Promise.all([connected(alice, 'bob'), connected(bob, 'alice')]);
+        await press(alice, '.tiles');
+        await alice.locator('.notice', {hasText: 'sound'}).waitFor({state: 'detached', timeout: CONNECT_MS});
+        await sounds(alice, 'bob');
+        await sounds(bob, 'alice');
+        await moves(alice, 'bob');
+    }),
+
+    'page-leaves': inHouse('leaves', async (house) => {
+        const alice = await house.join('alice'), bob = await house.join('bob'), carol = await house.join('carol');
+        await Promise.all(['bob', 'carol'].map((id) => connected(alice, id)));
+        await Promise.all(['alice', 'carol'].map((id) => connected(bob, id)));
+        await moves(alice, 'carol');
+        let begin = Date.now();
+        await press(bob, '#hangup');
+        await gone(alice, 'bob');
+        const hangup = Date.now() - begin;
+        await message(alice, /bob has left/);
+        check(await bob.locator('#lobby').isVisible(), 'hanging up does not lead back to the form');
+        check(!await tile(alice, 'carol').evaluate((t) => t.dataset.state !== 'connected'), 'carol went, too');
+        begin = Date.now();
+        await carol.close();
+        await gone(alice, 'carol');
+        const closed = Date.now() - begin;
+        await alice.locator('#alone').waitFor({timeout: GONE_MS});
+        /* And back, with the same name. */
+        await press(bob, '#join-button');
+        await Promise.all([connected(alice, 'bob'), connected(bob, 'alice')]);
+        await moves(bob, 'alice');
+        /* A reload is a leave and a return. */
+        await bob.reload();
+        await gone(alice, 'bob');
+        return `gone after ${hangup} ms (hang up), ${closed} ms (tab closed)`;
+    }),
+
+    'page-crashes': inHouse('crashes', async (house) => {
+        const alice = await house.join('alice'), bob = await house.join('bob');
+        await Promise.all([connected(alice, 'bob'), connected(bob, 'alice')]);
+        const cdp = await bob.context().newCDPSession(bob);
+        const crashed = new Promise((resolve) => bob.once('crash', resolve));
+        const begin = Date.now();
+        cdp.send('Page.crash').catch(() => {});
+        await within(5000, 'the renderer crashes', crashed);
+        /* Its successor takes the name over while the connection to the crashed one may still seem to live. */
+        const next = await house.join('bob');
+        await connected(next, 'alice');
+        await moves(next, 'alice');
+        await connected(alice, 'bob');
+        await moves(alice, 'bob');
+        return `a new connection after ${Date.now() - begin} ms`;
+    }),
+
+    'page-server-restarts': inHouse('restart', async (house) => {
+        const own = await Server.start();
+        const at = {at: own.page};
+        const alice = await house.join('alice', {}, at), bob = await house.join('bob', {}, at);
+        await Promise.all([connected(alice, 'bob'), connected(bob, 'alice')]);
+        await moves(alice, 'bob');
+        await own.stop('SIGKILL');
+        await Promise.all([pill(alice, 'waiting'), message(bob, /signaling server is gone.*next attempt/)]);
+        await moves(alice, 'bob'); /* media need no signaling */
+        const begin = Date.now();
+        const again = await Server.start(['--listen', own.address]);
+        try {
+            await Promise.all([pill(alice, 'ready'), pill(bob, 'ready')]);
+            const back = Date.now() - begin;
+            equal(await alice.locator('.notice', {hasText: 'server'}).count(), 0, 'messages about the server');
+            /* The connection of before goes on, and a third one comes in. */
+            const carol = await house.join('carol', {}, {at: again.page});
+            await Promise.all([connected(carol, 'alice'), connected(carol, 'bob'), connected(alice, 'carol')]);
+            await moves(carol, 'alice');
+            await connected(alice, 'bob');
+            await moves(bob, 'alice');
+            await again.stop();
+            await pill(carol, 'waiting');
+            return `back after ${back} ms`;
+        } finally {
+            again.child.kill('SIGKILL');
+        }
+    }),
+
+    'page-remote-adds-tracks': inHouse('adds', async (house) => {
+        /* Another client than ours: no track at first, then sound, then a picture, by offers of its own. */
+        const context = await browser.newContext({permissions: ['camera', 'microphone']});
+        try {
+            const other = await context.newPage();
+            await other.goto(interop_page.url);
+            const inPage = (method, ...args) => other.evaluate(([m, a]) => peer[m](...a), [method, args]);
+            const alice = await house.join('alice');
+            await pill(alice, 'ready');
+            await inPage('join', server.url, house.room, 'robot');
+            await inPage('create', 'alice', {data: true});
+            await inPage('offer');
+            await connected(alice, 'robot');
+            await other.evaluate(async () => {
+                const stream = await navigator.mediaDevices.getUserMedia({audio: true});
+                stream.getTracks().forEach((track) => peer.pc.addTrack(track, stream));
+                await peer.offer();
+                await peer.answered;
+            });
+            await sounds(alice, 'robot');
+            await inPage('addVideo');
+            const seen = await moves(alice, 'robot');
+            equal(await alice.locator('.tile').count(), 2, 'the tiles: ours and one for both tracks');
+            /* The first picture ends, a second one takes its place. */
+            await other.evaluate(async () => {
+                const [old] = peer.pc.getSenders().filter((s) => s.track?.kind === 'video');
+                peer.pc.removeTrack(old);
+                const canvas = document.createElement('canvas');
+                [canvas.width, canvas.height] = [320, 240];
+                const c = canvas.getContext('2d');
+                let n = 0;
+                setInterval(() => {
+                    c.fillStyle = `rgb(${n = (n + 9) % 256} 0 200)`;
+                    c.fillRect(0, 0, 320, 240);
+                }, 33);
+                peer.pc.addTransceiver(canvas.captureStream(30).getVideoTracks()[0]);
+                await peer.offer();
+                await peer.answered;
+            });
+            await alice.waitForFunction(() => document.querySelector('article[data-peer=robot] video').videoHeight === 240,
+                                        null, {timeout: CONNECT_MS});
+            await moves(alice, 'robot');
+            equal((await inPage('report')).errors, [], 'errors of the other client');
+            return JSON.stringify(seen);
+        } finally {
+            await context.close();
+        }
+    }),
+
+    'page-and-rmrtc': inHouse('rmrtc', async (house) => {
+        const join = new Join(server.url, house.room);
+        try {
+            await join.ready();
+            const alice = await house.join('alice');
+            await connected(alice, 'rm');
+            const rm = await join.until('rmrtc is connected', CONNECT_MS, (p) => p?.state === 'connected', {peer: 'alice'});
+            check(rm.srtp_profile, 'no SRTP');
+            await press(alice, '#hangup');
+            await join.until('rmrtc sees the page leave', GONE_MS, (p) => !p || p.state === 'closed',
+                             {from: join.lines.length, peer: 'alice'});
+        } finally {
+            await join.stop();
+        }
+    }),
+
+    'page-rmrtc-offers': inHouse('rmrtc-offers', async (house) => {
+        const alice = await house.join('zoe');
+        await pill(alice, 'ready');
+        const join = new Join(server.url, house.room);
+        try {
+            await connected(alice, 'rm');
+            await join.until('rmrtc is connected', CONNECT_MS, (p) => p?.state === 'connected', {peer: 'zoe'});
+        } finally {
+            await join.stop();
+        }
+        await gone(alice, 'rm');
+    }),
+
+    'page-refusals': inHouse('refusals', async (house) => {
+        const own = await Server.start(['--listen', '127.0.0.1:0', '--token', 'sesame', '--max-peers', '2']);
+        try {
+            const wrong = await house.join('alice', {}, {at: own.page});
+            await message(wrong, /asks for a token/);
+            check(await wrong.locator('#lobby').isVisible(), 'the form is not back');
+            await press(wrong, 'summary');
+            await wrong.fill('#token', 'sesame');
+            await press(wrong, '#join-button');
+            await pill(wrong, 'ready');
+            const token = {at: own.page, hash: '#token=sesame'};
+            const twin = await house.join('alice', {}, token);
+            await message(twin, /“alice” is in the room already/);
+            await twin.fill('#name', 'bob');
+            await press(twin, '#join-button');
+            await pill(twin, 'ready');
+            const third = await house.join('carol', {}, token);
+            await message(third, /room is full/);
+            const invalid = await house.open({name: 'no blanks!', room: '<b>'}, token);
+            check(/^web-\w+$/.test(await invalid.inputValue('#name')), 'a faulty name of the address is taken');
+            equal(await invalid.inputValue('#room'), '', 'the faulty room');
+            await invalid.fill('#name', 'no blanks!');
+            await press(invalid, '#join-button');
+            check(await invalid.locator('#name:invalid').count() === 1, 'a faulty name is accepted');
+            equal(await invalid.locator('#signaling').getAttribute('data-state'), 'idle', 'the state with a faulty name');
+        } finally {
+            await own.stop();
+        }
+    }),
+
+    'page-https': inHouse('https', async (house) => {
+        const {RM_PAGE_CERT: cert, RM_PAGE_KEY: key} = process.env;
+        check(cert && key, 'there is no certificate (openssl made none)');
+        const own = await Server.start(['--listen', '127.0.0.1:0', '--cert', cert, '--key', key]);
+        try {
+            check(own.page.startsWith('https://') && own.url.startsWith('wss://'), `${own.url} and ${own.page}`);
+            const secure = {at: own.page, ignoreHTTPSErrors: true};
+            const alice = await house.join('alice', {}, secure), bob = await house.join('bob', {}, secure);
+            await Promise.all([connected(alice, 'bob'), connected(bob, 'alice')]);
+            await moves(alice, 'bob');
+        } finally {
+            await own.stop();
+        }
+    }),
+
+    'page-fits-a-phone': inHouse('phone', async (house) => {
+        const phone = {viewport: {width: 360, height: 740}, colorScheme: 'light', hasTouch: true, isMobile: true};
+        const page = await house.open({name: 'a'.repeat(64), source: 'test'}, phone);
+        const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        const back = (p) => p.evaluate(() => getComputedStyle(document.body).backgroundColor);
+        equal(await overflow(), 0, 'pixels the form is too wide');
+        await press(page, '#join-button');
+        const desk = await house.join('b'.repeat(64), {}, {colorScheme: 'dark'});
+        await connected(page, 'b'.repeat(64));
+        await figures(page, 'b'.repeat(64));
+        equal(await overflow(), 0, 'pixels the room is too wide');
+        check(await back(page) !== await back(desk), 'light and dark look the same');
+        const unnamed = await page.evaluate(() => [...document.querySelectorAll('button, input, select, video, [role]')]
+            .filter((e) => !e.closest('[hidden]') && !(e.labels?.length || e.getAttribute('aria-label') ||
+                                                      e.textContent.trim()))
+            .map((e) => e.outerHTML));
+        equal(unnamed, [], 'elements without a name for screen readers');
+        await press(page, '#details');
+        check(!await tile(page, 'b'.repeat(64)).locator('.stats').isVisible(), 'the figures do not go');
+    }),
+};
+
+let code = 1;
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.once(name, () => {
+        killAll();
+        process.exit(1); /* Playwright ends the browser then */
+    });
+try {
+    interop_page = await servePage();
+    server = await Server.start();
+    browser = await launch(ARGUMENTS);
+    console.log(`# Chromium ${browser.version()}`);
+    code = (await runCases(cases, process.argv.slice(2), CASE_MS)) ? 0 : 1;
+} catch (e) {
+    console.log(`not ok page: ${e.message.split('\n')[0]}`);
+} finally {
+    await browser?.close();
+    interop_page?.close();
+    killAll();
+}
+process.exit(code);
