@@ -56,7 +56,8 @@ struct rmi_rtp_session_config {
     bool rtcp_reports;        /* SR/RR/SDES; feedback (NACK, PLI, TWCC) is sent all the same where negotiated */
     int64_t rtcp_interval_us; /* mean time between reports, randomised by RFC 3550 6.3.1; 0 = 1 s */
     int64_t unix_offset_us;   /* add to now_us for the time of day: NTP stamps of sender reports */
-    size_t history_packets;   /* video packets kept for retransmission, power of two; 0 = 1024 */
+    size_t history_packets;   /* most video packets kept for retransmission, power of two; 0 = 1024. They are kept for
+                                 a second and a round trip, as references: pools of batches need room for that */
 };
 
 rm_err rmi_rtp_session_create(const struct rmi_rtp_session_config *config, struct rmi_rtp_session **out);
@@ -67,7 +68,8 @@ void rmi_rtp_session_negotiated(struct rmi_rtp_session *s, int64_t now_us, const
 /* What we may send now: the codec the remote wants most among those in `result`. False: nothing of this kind. */
 bool rmi_rtp_session_send_format(const struct rmi_rtp_session *s, enum rmi_rtp_kind kind,
                                  enum rmi_payload_format *format);
-/* Whether this format may be sent. `fmtp` (may be NULL) receives the remote's parameters, never NULL then. */
+/* Whether this format may be sent. `fmtp` (may be NULL) receives the remote's parameters, never NULL then; they are
+ * valid until the next negotiation. */
 bool rmi_rtp_session_accepts(const struct rmi_rtp_session *s, enum rmi_payload_format format, const char **fmtp);
 
 /* One unprotected packet from the connection (rmi_pc_on_packet). */

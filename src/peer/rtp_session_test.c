@@ -261,6 +261,28 @@ static void negotiating_again_keeps_the_numbers(void **state) {
     kit_destroy(kit);
 }
 
+/* A machine that slept for a year: nothing overflows, and the call goes on. */
+static void a_year_passes(void **state) {
+    (void)state;
+    struct kit *kit = kit_create(11);
+    uint32_t timestamp[2] = {0, 0x80000000U};
+    for (uint32_t years = 0; years < 3; years++) {
+        for (uint32_t i = 0; i < 60; i++) {
+            for (int side = 0; side < 2; side++) {
+                assert_int_equal(kit_media(kit, side, RMI_PAYLOAD_OPUS, (years * 100 + i) * 1600, 80, false), RM_OK);
+                kit_video(kit, side, 1, &timestamp[side]);
+            }
+        }
+        assert_in_range(kit_stats(kit, 0).rtt_us, RMI_MS(39), RMI_MS(41));
+        kit->now_us += (int64_t)365 * 24 * 3600 * 1000000;
+        kit_run_for(kit, RMI_SEC(2));
+    }
+    assert_true(kit->side[0].wrong == 0 && kit->side[1].wrong == 0);
+    assert_int_equal(kit->side[1].media_in[RMI_RTP_AUDIO], 180);
+    assert_int_equal(kit->side[1].media_in[RMI_RTP_VIDEO], kit->side[0].rtp_out - 180);
+    kit_destroy(kit);
+}
+
 /* Ten seconds of everything, with losses, after one second to warm up. */
 static void the_steady_state_allocates_nothing(void **state) {
     (void)state;
@@ -298,6 +320,7 @@ int main(void) {
         cmocka_unit_test(no_bye_without_a_stream),
         cmocka_unit_test(negotiating_again_keeps_the_numbers),
         cmocka_unit_test(the_steady_state_allocates_nothing),
+        cmocka_unit_test(a_year_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
