@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #define CLOCK_HZ 90000
-#define MAX_PAYLOAD 1160
+#define MAX_PAYLOAD 1140
 #define MIN_PAYLOAD 64   /* the packetizers' */
 #define POOL_BATCHES 512 /* kept for retransmission by every peer: allocated as they are needed */
 #define WEIGHT 8

@@ -23,7 +23,7 @@ struct rmi_video_sender_config {
     struct rmi_video_sender_settings settings;
     int64_t encode_budget_us;       /* governor's; 0 = RMI_GOVERNOR_BUDGET_US */
     uint8_t h264_mode;              /* packetization-mode, 0 or 1 */
-    size_t max_payload;             /* bytes of an RTP payload; 0 = 1160: leaves room in RMI_DATAGRAM_MTU for header,
+    size_t max_payload;             /* bytes of an RTP payload; 0 = 1140: leaves room in RMI_DATAGRAM_MTU for header,
                                        extensions, RTX number and authentication tag */
     int64_t (*clock_us)(void *ctx); /* measures encoding for the governor and statistics; NULL: neither */
     rmi_batch_fn on_batch;
