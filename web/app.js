@@ -224,6 +224,8 @@ function toggleTrack(button, kind) {
     const off = button.getAttribute('aria-pressed') !== 'true';
     button.setAttribute('aria-pressed', off);
     call?.source.stream.getTracks().filter((t) => t.kind === kind).forEach((t) => t.enabled = !off);
+    if (kind === 'video')
+        call?.own.state('connected', off ? 'your video is off' : '');
 }
 
 function readForm() {

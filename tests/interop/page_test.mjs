@@ -547,6 +547,70 @@ const cases = {
         }
     }),
 
+    'page-figures': inHouse('figures', async (house) => {
+        /* Reports made up, so that the figures are known. */
+        const page = await house.open({name: 'alice'});
+        const shown = await page.evaluate(async () => {
+            const {digest, rows} = await import('/stats.js');
+            const report = (list) => new Map(list.map((s) => [s.id, s]));
+            const video = {id: 'v', type: 'inbound-rtp', kind: 'video', codecId: 'c', frameWidth: 1280, frameHeight: 720,
+                framesPerSecond: 29.6, jitter: 0.012, bytesReceived: 100000, packetsLost: 10, packetsReceived: 90};
+            const audio = {id: 'a', type: 'inbound-rtp', kind: 'audio', jitter: 0.004, bytesReceived: 5000, packetsLost: 0,
+                packetsReceived: 50, concealedSamples: 960, totalSamplesReceived: 48000};
+            const others = [{id: 'c', type: 'codec', mimeType: 'video/H264'},
+                {id: 't', type: 'transport', selectedCandidatePairId: 'p'},
+                {id: 'p', type: 'candidate-pair', localCandidateId: 'l', remoteCandidateId: 'r', currentRoundTripTime: 0.0415},
+                {id: 'l', type: 'local-candidate', candidateType: 'relay', protocol: 'udp'},
+                {id: 'r', type: 'remote-candidate', candidateType: 'srflx'},
+                {id: 'x', type: 'remote-inbound-rtp', kind: 'video', fractionLost: 0.25}];
+            const first = digest(report([video, audio, ...others]), null, 1000);
+            const later = [{...video, bytesReceived: 350000, packetsLost: 20, packetsReceived: 480},
+                {...audio, bytesReceived: 10000, packetsReceived: 150, concealedSamples: 10560, totalSamplesReceived: 144000}];
+            const text = (d) => Object.fromEntries(rows(d).map(([key, , value]) => [key, value]));
+            const restarted = later.map((s) => ({...s, id: `${s.id}2`, bytesReceived: 0, packetsLost: 0}));
+            return [text(first), text(digest(report([...later, ...others]), first, 3000)),
+                    text(digest(report([...restarted, ...others]), first, 3000)), text(digest(report([]), null, 0))];
+        });
+        const [first, second, restarted, empty] = shown;
+        equal([first.down, first.loss, first.concealed], ['–', '–', '–'], 'rates from one report');
+        equal(second, {resolution: '1280×720', fps: '30 fps', codec: 'H.264', down: '1.02 Mbit/s', up: '0 kbit/s',
+            loss: '2.0 %', 'loss-up': '25.0 %', jitter: '12 ms', rtt: '42 ms', concealed: '10.0 %',
+            pair: 'relay – srflx udp', sent: '–'}, 'the figures of two reports');
+        equal([restarted.down, restarted.loss], ['–', '–'], 'rates over two different streams');
+        check(Object.values(empty).every((text) => text === '–'), `figures of nothing: ${JSON.stringify(empty)}`);
+    }),
+
+    'page-hostile-peer': inHouse('hostile', async (house) => {
+        const context = await browser.newContext();
+        try {
+            const other = await context.newPage();
+            await other.goto(interop_page.url);
+            const alice = await house.join('alice');
+            await pill(alice, 'ready');
+            const image = '<img src=x onerror=alert(1)>';
+            const send = (method, params) => other.evaluate(([m, p]) => peer.signaling.request(m, {from: 'mallory', ...p}).then(
+                () => 'sent', (e) => e.message), [method, params]);
+            await other.evaluate(([url, room]) => peer.join(url, room, 'mallory'), [server.url, house.room]);
+            const to = {to: 'alice'};
+            equal(await send('peer.ice_candidate', {...to, candidate: 'candidate:1 1 udp 1 1.2.3.4 5 typ host'}), 'sent', 'a candidate');
+            equal(await send('peer.offer', {...to, sdp: 'v=0\r\nm=nonsense'}), 'sent', 'a senseless offer');
+            await tile(alice, 'mallory').locator('.overlay', {hasText: 'offer: '}).waitFor({timeout: CONNECT_MS});
+            equal(await send('peer.answer', {...to, sdp: 'v=0\r\nm=audio 9 X 0\r\n'}), 'sent', 'an answer nobody asked for');
+            equal(await send('peer.ice_candidate', {...to, candidate: 'candidate:nonsense'}), 'sent', 'a senseless candidate');
+            equal(await send('peer.disconnect', {to: 'alice', peer_id: 'alice', reason: image}), 'sent', 'a goodbye');
+            await tile(alice, 'mallory').locator('.overlay', {hasText: image}).waitFor({timeout: CONNECT_MS});
+            equal(await alice.locator('.tile img').count(), 0, 'elements out of a text');
+            /* Everybody else is as before. */
+            const bob = await house.join('bob');
+            await Promise.all([connected(alice, 'bob'), connected(bob, 'alice')]);
+            await moves(alice, 'bob');
+            await other.close();
+            await gone(alice, 'mallory');
+        } finally {
+            await context.close();
+        }
+    }),
+
     'page-fits-a-phone': inHouse('phone', async (house) => {
         const phone = {viewport: {width: 360, height: 740}, colorScheme: 'light', hasTouch: true, isMobile: true};
         const page = await house.open({name: 'a'.repeat(64), source: 'test'}, phone);
