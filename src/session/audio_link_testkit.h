@@ -208,34 +208,37 @@ static inline void link_run_until(struct link *l, int64_t until_us) {
     l->now_us = rmi_max64(l->now_us, until_us);
 }
 
-/* Correlation of channel 0 of `seconds` of what was heard from `from_s` on with the signal, at the best delay within
- * 0..100 ms; 0.1 ms steps, then a finer look. */
-static inline double link_correlation(const struct link *l, uint32_t rate, int channels, double from_s, double seconds,
-                                      double *delay_s) {
-    double best = -1, best_delay = 0;
+/* Correlation of channel 0 with the signal from `from` on, `n` samples, every `step`th of them. */
+static inline double link_likeness(const struct link *l, size_t from, size_t n, size_t step, double delay_s) {
     float (*signal)(double, int) = l->c.signal ? l->c.signal : link_music;
-    const size_t n = (size_t)(seconds * rate), first = (size_t)(from_s * rate);
-    assert_true((first + n) * (size_t)channels <= l->heard_n);
-    for (int pass = 0; pass < 2; pass++) {
-        const double from = pass ? best_delay - 1e-4 : -0.1, to = pass ? best_delay + 1e-4 : 0.1;
-        for (double delay = from; delay <= to; delay += pass ? 5e-6 : 1e-4) {
-            double both = 0, a2 = 0, b2 = 0;
-            for (size_t i = 0; i < n; i += pass ? 1 : 7) {
-                const double a = l->heard[(first + i) * (size_t)channels];
-                const double b = signal((double)(first + i) / rate - delay, 0);
-                both += a * b;
-                a2 += a * a;
-                b2 += b * b;
-            }
-            const double r = both / sqrt(a2 * b2 + 1e-30);
-            if (r > best) {
-                best = r;
-                best_delay = delay;
-            }
-        }
+    const double rate = l->c.receiver.rate_hz;
+    double both = 0, heard = 0, spoken = 0;
+    for (size_t i = from; i < from + n; i += step) {
+        const double a = (double)l->heard[i * (size_t)l->c.receiver.channels],
+                     b = signal((double)i / rate - delay_s, 0);
+        both += a * b;
+        heard += a * a;
+        spoken += b * b;
     }
-    if (delay_s)
-        *delay_s = best_delay;
+    return both / sqrt(heard * spoken + 1e-30);
+}
+
+/* The same at the best delay of 0..30 ms. */
+static inline double link_correlation(const struct link *l, double from_s, double seconds, double *delay_s) {
+    const size_t n = (size_t)(seconds * l->c.receiver.rate_hz), from = (size_t)(from_s * l->c.receiver.rate_hz);
+    double best = -1, coarse = 0;
+    assert_true((from + n) * (size_t)l->c.receiver.channels <= l->heard_n);
+    for (double delay = 0; delay < 0.03; delay += 1e-4) {
+        const double r = link_likeness(l, from, n / 4, 5, delay);
+        coarse = r > best ? delay : coarse;
+        best = fmax(r, best);
+    }
+    best = -1;
+    for (double delay = coarse - 1e-4; delay <= coarse + 1e-4; delay += 1e-5) {
+        const double r = link_likeness(l, from, n, 3, delay);
+        *delay_s = r > best ? delay : *delay_s;
+        best = fmax(r, best);
+    }
     return best;
 }
 

@@ -77,20 +77,31 @@ static void decode(struct rmi_audio_receiver *r, const struct rmi_audio_decision
     invent(r, pcm, n);
 }
 
+/* A chunk in the making. */
+struct filling {
+    float *pcm;
+    size_t n;         /* samples that are there */
+    size_t left_over; /* of these, from the store, until the first packet comes */
+    int64_t now_us;
+    bool stored;
+};
+
 /* By how much this pull comes before the time when the packets it needs, from `d` on, are due. */
-static int64_t missing_us(const struct rmi_audio_receiver *r, const struct rmi_audio_decision *d, size_t filled,
-                          int64_t now_us) {
-    const size_t before_last = (r->chunk - filled - 1) / r->packet * r->packet;
+static int64_t missing_us(const struct rmi_audio_receiver *r, const struct rmi_audio_decision *d,
+                          const struct filling *f) {
+    const size_t before_last = (r->chunk - f->n - 1) / r->packet * r->packet;
     const int64_t ticks = (int64_t)(before_last * r->ticks) - d->duration; /* what is due next comes behind `d` */
-    return rmi_audio_buffer_next_due(r->buffer) + rmi_ticks_to_us(ticks, RMI_OPUS_CLOCK_HZ) - now_us;
+    return rmi_audio_buffer_next_due(r->buffer) + rmi_ticks_to_us(ticks, RMI_OPUS_CLOCK_HZ) - f->now_us;
 }
 
-/* By how much to change the sound from `filled` samples on, for the buffer's reasons or for the store's. */
-static struct rmi_stretch stretch_for(struct rmi_audio_receiver *r, const struct rmi_audio_decision *d, size_t filled,
-                                      int64_t now_us) {
+/* By how much to change the sound, for the buffer's reasons or for the store's. */
+static struct rmi_stretch stretch_for(struct rmi_audio_receiver *r, const struct rmi_audio_decision *d,
+                                      const struct filling *f) {
     const size_t step = r->chunk < r->packet ? r->chunk : r->packet;
     struct rmi_stretch s = {.rate_hz = r->rate, .channels = r->channels, .want = d->stretch_ticks / (int32_t)r->ticks};
-    const int64_t short_us = missing_us(r, d, filled, now_us);
+    if (s.want == 0 && (d->action != RMI_AUDIO_PLAY || f->left_over == 0))
+        return s;
+    const int64_t short_us = missing_us(r, d, f);
     if (s.want > 0) {
         if (short_us <= PACE_COPES_US)
             s.want = 0;
@@ -100,78 +111,81 @@ static struct rmi_stretch stretch_for(struct rmi_audio_receiver *r, const struct
         /* The buffer asks for it only when half a step or more can go. */
         s.most = (size_t)rmi_max64(-s.want, (int64_t)step / 2);
         s.fit = RMI_STRETCH_FIT_GOOD - FIT_STEP * r->refused;
-    } else if (filled > 0 && d->action == RMI_AUDIO_PLAY && short_us <= 0 && now_us - r->stretched_us > TIDY_EVERY_US) {
-        s.want = -(ptrdiff_t)filled;
-        s.fit = RMI_STRETCH_FIT_GOOD;
-        r->stretched_us = now_us;
+    } else if (short_us <= 0 && f->now_us - r->stretched_us > TIDY_EVERY_US) {
+        s.want = -(ptrdiff_t)f->left_over;
+        s.fit = RMI_STRETCH_FIT_GOOD - FIT_STEP * r->untidy;
+        r->untidy++;
+        r->stretched_us = f->now_us;
     }
     return s;
 }
 
 /* Changes what is in the chunk together with the samples to come, by way of the store. */
 static rm_err stretch(struct rmi_audio_receiver *r, const struct rmi_audio_decision *d, struct rmi_stretch *s,
-                      float *chunk, size_t *filled, size_t n, int64_t now_us) {
-    const size_t channels = (size_t)r->channels, samples = *filled + n;
-    const size_t longest = samples + (s->most ? s->most : 0);
-    if (!reserve(&r->scratch, samples * channels) || !reserve(&r->store, longest * channels))
+                      struct filling *f, size_t n) {
+    const size_t channels = (size_t)r->channels, samples = f->n + n;
+    if (!reserve(&r->scratch, samples * channels) || !reserve(&r->store, (samples + s->most) * channels))
         return RM_E_NO_MEMORY;
-    memcpy(r->scratch.pcm, chunk, *filled * channels * sizeof *chunk);
-    decode(r, d, r->scratch.pcm + *filled * channels, n);
+    memcpy(r->scratch.pcm, f->pcm, f->n * channels * sizeof *f->pcm);
+    decode(r, d, r->scratch.pcm + f->n * channels, n);
     s->pcm = r->scratch.pcm;
     s->samples = samples;
     const ptrdiff_t done = rmi_stretch_run(s, r->store.pcm);
     if (d->stretch_ticks)
         r->refused = done ? 0 : r->refused + 1;
-    if (done)
-        r->stretched_us = now_us;
+    if (done) {
+        r->stretched_us = f->now_us;
+        r->untidy = 0;
+    }
     r->stats.stretched_samples += (uint64_t)(done < 0 ? -done : done);
     r->store.at = 0;
     r->store.n = (size_t)((ptrdiff_t)samples + done);
-    *filled = drain(r, chunk, 0);
+    f->n = drain(r, f->pcm, 0);
     return RM_OK;
 }
 
-static rm_err carry_out(struct rmi_audio_receiver *r, const struct rmi_audio_decision *d, int64_t now_us, float *chunk,
-                        size_t *filled, bool *stored) {
+static rm_err carry_out(struct rmi_audio_receiver *r, const struct rmi_audio_decision *d, struct filling *f) {
     const size_t n = d->duration / r->ticks, channels = (size_t)r->channels;
-    struct rmi_stretch s = stretch_for(r, d, *filled, now_us);
-    note_time(r, d, now_us);
-    if (s.want == 0 && n <= r->chunk - *filled) {
-        decode(r, d, chunk + *filled * channels, n);
-        *filled += n;
+    struct rmi_stretch s = stretch_for(r, d, f);
+    f->left_over = 0;
+    note_time(r, d, f->now_us);
+    if (s.want == 0 && n <= r->chunk - f->n) {
+        decode(r, d, f->pcm + f->n * channels, n);
+        f->n += n;
         return RM_OK;
     }
-    *stored = true;
+    f->stored = true;
     if (s.want != 0)
-        return stretch(r, d, &s, chunk, filled, n, now_us);
+        return stretch(r, d, &s, f, n);
     if (!reserve(&r->store, n * channels))
         return RM_E_NO_MEMORY;
     decode(r, d, r->store.pcm, n);
     r->store.at = 0;
     r->store.n = n;
-    *filled = drain(r, chunk, *filled);
+    f->n = drain(r, f->pcm, f->n);
     return RM_OK;
 }
 
 rm_err rmi_audio_receiver_fill(struct rmi_audio_receiver *r, int64_t now_us, float *chunk) {
-    size_t filled = drain(r, chunk, 0);
-    bool stored = filled > 0;
-    while (filled < r->chunk) {
+    struct filling f = {.pcm = chunk, .now_us = now_us};
+    f.n = f.left_over = drain(r, chunk, 0);
+    f.stored = f.n > 0;
+    while (f.n < r->chunk) {
         struct rmi_audio_decision d;
-        rmi_audio_buffer_pull(r->buffer, now_us, (uint32_t)(filled * r->ticks), &d);
+        rmi_audio_buffer_pull(r->buffer, now_us, (uint32_t)(f.n * r->ticks), &d);
         if (d.action == RMI_AUDIO_WAIT) {
-            if (filled == 0)
+            if (f.n == 0)
                 return RM_E_AGAIN;
-            const size_t rest = r->chunk - filled;
-            memset(chunk + filled * (size_t)r->channels, 0, rest * (size_t)r->channels * sizeof *chunk);
+            const size_t rest = r->chunk - f.n;
+            memset(chunk + f.n * (size_t)r->channels, 0, rest * (size_t)r->channels * sizeof *chunk);
             r->end_ticks += (int64_t)(rest * r->ticks);
             break;
         }
-        const rm_err err = carry_out(r, &d, now_us, chunk, &filled, &stored);
+        const rm_err err = carry_out(r, &d, &f);
         rmi_buf_unref(&d.buf);
         if (err)
             return err;
     }
-    r->stats.copied_chunks += stored;
+    r->stats.copied_chunks += f.stored;
     return RM_OK;
 }

@@ -26,12 +26,16 @@
 #define GONE_US RMI_SEC(1)
 /* While a stream waits to begin. */
 #define POLL_US 2500
+/* Nothing is known about a new stream's jitter; from here the pace comes down to what it needs within ten chunks. */
+#define BEGIN_LATER_US RMI_MS(2)
 /* Of the pace: later at once, as something is missing; earlier by a fiftieth, so that a packet late now and then does
- * not move it much and the next receiver sees no jitter. */
+ * not move it much and the next receiver sees no jitter. A large delay is worth more haste. */
 #define LATER_MAX_US RMI_MS(2)
 #define EARLIER_PART 50
-/* Pulls that were missed are made up for at once up to here; beyond, the delay that has built up goes by stretching. */
-#define MISSED_MAX_US RMI_MS(40)
+#define EARLIER_PART_MOST 8
+#define EARLIER_OF_DELAY 64
+/* Pulls that were missed are made up for at once up to here; beyond, delay that has built up goes by haste. */
+#define MISSED_MAX_US RMI_MS(100)
 /* Opus packets of discontinuous transmission are the TOC byte, and at most one byte more. */
 #define DTX_BYTES_MAX 2
 
@@ -135,7 +139,9 @@ static void pace(struct rmi_audio_receiver *r, int64_t now_us) {
     const int64_t chunk_us = us_of(r, r->chunk);
     const int64_t next = rmi_max64(r->next_us + chunk_us, now_us - MISSED_MAX_US);
     const int64_t off = rmi_audio_receiver_due(r) - next;
-    r->next_us = next + rmi_max64(rmi_min64(off, LATER_MAX_US), -chunk_us / EARLIER_PART);
+    const int64_t haste =
+        rmi_max64(chunk_us / EARLIER_PART, rmi_min64(-off / EARLIER_OF_DELAY, chunk_us / EARLIER_PART_MOST));
+    r->next_us = next + rmi_max64(rmi_min64(off, LATER_MAX_US), -haste);
 }
 
 int64_t rmi_audio_receiver_next_pull(const struct rmi_audio_receiver *r) {
@@ -208,7 +214,7 @@ void rmi_audio_receiver_insert(struct rmi_audio_receiver *r, uint32_t ssrc, uint
     note_length(r, (uint32_t)ticks);
     r->last_arrival_us = arrival_us;
     if (r->next_us == RMI_NEVER)
-        r->next_us = rmi_max64(rmi_audio_receiver_due(r), arrival_us);
+        r->next_us = rmi_max64(rmi_audio_receiver_due(r), arrival_us) + BEGIN_LATER_US;
 }
 
 /* ---- chunks ---- */

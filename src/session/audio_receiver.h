@@ -32,7 +32,8 @@ void rmi_audio_receiver_insert(struct rmi_audio_receiver *r, uint32_t ssrc, uint
                                int64_t arrival_us, struct rmi_buf *buf, uint32_t offset, uint32_t len);
 /* When to pull next; RMI_NEVER before the first packet, and again after a second without any. Ask after inserts and
  * pulls. Steps of a chunk, that end where packets need not wait: one that must be later comes up to 2 ms later, one
- * that may be earlier by up to 2 %. */
+ * that may be earlier by 2 %, or by up to an eighth while there is much delay
+ * to make up for. */
 int64_t rmi_audio_receiver_next_pull(const struct rmi_audio_receiver *r);
 /* One chunk, in a pooled buffer (the caller's reference). Its time is the sender's RTP time of its first sample in
  * microseconds since the stream's first packet (it goes on when another stream takes over), its arrival

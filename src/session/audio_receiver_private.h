@@ -35,7 +35,8 @@ struct rmi_audio_receiver {
     struct rmi_audio_store scratch;
     float *spare; /* one chunk of 20 ms that nobody gets as it is */
     int64_t stretched_us;
-    unsigned refused; /* stretches in a row that would have been heard */
+    /* In a row, what would have been heard: stretches asked for, and attempts to empty the store. */
+    unsigned refused, untidy;
 
     uint64_t restarts;
     int64_t near_ticks;   /* some recent timestamp without wraps */
