@@ -176,6 +176,7 @@ static rm_err create(rm_node_context *context, const rm_node_params *params, voi
     r->loop = rm_node_params_bool(params, "loop", false);
     r->pace = rm_node_params_bool(params, "pace", true);
     r->source = (struct rmf_source_config){
+        .loop = r->loop,
         .width = (int)rm_node_params_int(params, "width", 0),
         .height = (int)rm_node_params_int(params, "height", 0),
         .framerate = rm_node_params_number(params, "framerate", 0),

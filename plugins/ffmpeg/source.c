@@ -11,6 +11,7 @@
 #define FIFO_START_FRAMES 4096            /* it grows when a file needs it */
 #define US_PER_S 1000000
 #define DEFAULT_FRAME_US 33333
+#define LOOP_TAIL_US 500000 /* sound after the last picture that a loop does without: the picture would stand still */
 
 /* Formats that carry their media themselves. Not among them: playlists and scripts, which name other files. */
 static const char formats[] = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,wav,w64,aiff,au,flac,mp3,"
@@ -168,6 +169,13 @@ static rm_err finish_pass(struct rmf_source *s, struct rmf_item *item, struct rm
     return rmf_fail(fault, RM_E_PARSE, "nothing in %s could be decoded; is it whole?", path);
 }
 
+/* Whether what follows is only the short tail of sound that encoders leave behind the last picture. */
+static bool is_loop_tail(const struct rmf_source *s, int64_t time_us) {
+    int64_t pictures_us = s->pictures_end_us - s->shift_us;
+    return s->config.loop && pictures_us > 0 && time_us >= s->pictures_end_us && s->format->duration > 0 &&
+           s->format->duration - s->config.start_us - pictures_us < LOOP_TAIL_US;
+}
+
 rm_err rmf_source_next(struct rmf_source *s, struct rmf_item *item, struct rmf_fault *fault) {
     int64_t audio_us, video_us;
     int errors[2] = {rmf_audio_head(s, &audio_us), 0};
@@ -189,9 +197,13 @@ rm_err rmf_source_next(struct rmf_source *s, struct rmf_item *item, struct rmf_f
     int64_t lasts = audio                     ? av_rescale(s->config.chunk_frames, US_PER_S, s->config.audio_rate)
                     : s->config.framerate > 0 ? (int64_t)(US_PER_S / s->config.framerate)
                                               : s->video.frame_us;
+    if (audio && errors[1] == AVERROR_EOF && is_loop_tail(s, item->time_us))
+        return finish_pass(s, item, fault);
     s->end_us = FFMAX(s->end_us, item->time_us + lasts);
-    if (!audio)
+    if (!audio) {
+        s->pictures_end_us = item->time_us + lasts;
         rmf_video_size(s, &item->width, &item->height);
+    }
     return RM_OK;
 }
 

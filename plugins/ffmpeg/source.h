@@ -16,6 +16,7 @@ struct rmf_source_config {
     int audio_rate, audio_channels, chunk_frames;
     int64_t start_us;
     int threads; /* of the video decoder */
+    bool loop;   /* it will be rewound: sound that is a little longer than the pictures is cut there */
     bool (*cancelled)(void *user);
     void *user;
 };

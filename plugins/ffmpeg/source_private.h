@@ -51,11 +51,12 @@ struct rmf_source {
     struct rmf_audio audio;
     struct rmf_video video;
     bool file_ended;
-    int read_error;        /* AVERROR that ended the file early, or 0 */
-    int64_t skip_until_us; /* time in the file at which sound and pictures begin; RMF_NEVER: at its start */
-    int64_t origin_us;     /* time in the file of this pass's first item; RMF_NEVER: not known yet */
-    int64_t shift_us;      /* where this pass begins */
-    int64_t end_us;        /* where it ends, as far as known */
+    int read_error;          /* AVERROR that ended the file early, or 0 */
+    int64_t skip_until_us;   /* time in the file at which sound and pictures begin; RMF_NEVER: at its start */
+    int64_t origin_us;       /* time in the file of this pass's first item; RMF_NEVER: not known yet */
+    int64_t shift_us;        /* where this pass begins */
+    int64_t end_us;          /* where it ends, as far as known */
+    int64_t pictures_end_us; /* the same, of pictures only */
 };
 
 /* source_demux.c */

@@ -217,9 +217,9 @@ static void test_a_loop_goes_on_in_time(void **state) {
         end_session(&session, seen);
         assert_in_range(seen->video, 88, 92);
         for (int i = 1; i < seen->audio; i++)
-            assert_in_range(seen->audio_us[i] - seen->audio_us[i - 1], 10000, 45000);
+            assert_in_range(seen->audio_us[i] - seen->audio_us[i - 1], 10000, 25000);
         for (int i = 1; i < seen->video; i++)
-            assert_in_range(seen->video_us[i] - seen->video_us[i - 1], 30000, 100000);
+            assert_in_range(seen->video_us[i] - seen->video_us[i - 1], 30000, 50000);
         assert_near(seen->video_us[seen->video - 1], 2950000, 150);
         free_seen(seen);
     }
