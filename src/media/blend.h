@@ -4,13 +4,19 @@
 
 #include "media/image.h"
 
-/* How much of the upper picture shows: 255 all, 0 nothing. */
-struct rmi_blend_mask {
-    const uint8_t *full, *half; /* one byte a pixel of the luma, and of the chroma plane */
-    int full_stride, half_stride;
+/* A picture that is laid under another one, and where: both half as large as the result, sides rounded up. Rows as
+ * rmi_blur_stride() has them are quick, and what lies behind them is overwritten. */
+struct rmi_blend_under {
+    struct rmi_image picture; /* I420 */
+    uint8_t *mask;            /* of (width + 1) / 2 x (height + 1) / 2 pixels: 255 shows all of `over`, 0 nothing */
+    int mask_stride;
 };
 
-/* Lays `over` on `under`, both I420 of one size, in place. RM_E_INVALID_ARG. */
-rm_err rmi_blend(struct rmi_image *under, const struct rmi_image *over, const struct rmi_blend_mask *mask);
+/* Bytes to work in for results of this width. */
+size_t rmi_blend_scratch(int width);
+/* Doubles both and lays `over` on top, a few rows at a time, so that each byte of the result is written once. All
+ * pictures are I420, and apart from each other in memory. RM_E_INVALID_ARG. */
+rm_err rmi_blend_doubled(const struct rmi_blend_under *under, const struct rmi_image *over, struct rmi_image *to,
+                         void *scratch);
 
 #endif

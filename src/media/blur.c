@@ -24,8 +24,8 @@ static int half(int side) {
     return (side + 1) / 2;
 }
 
-static int aligned(int bytes) {
-    return (bytes + RMI_BLUR_ALIGN - 1) / RMI_BLUR_ALIGN * RMI_BLUR_ALIGN;
+int rmi_blur_stride(int width) {
+    return (width + RMI_BLUR_PADDING + RMI_BLUR_ALIGN - 1) / RMI_BLUR_ALIGN * RMI_BLUR_ALIGN;
 }
 
 /* What one pass writes, and behind it a row with margins. */
@@ -34,13 +34,14 @@ size_t rmi_blur_plane_scratch(int stride, int height) {
 }
 
 static size_t level_bytes(int width, int height) {
-    return (size_t)aligned(width) * (size_t)height + 2 * (size_t)aligned(half(width)) * (size_t)half(height);
+    return (size_t)rmi_blur_stride(width) * (size_t)height +
+           2 * (size_t)rmi_blur_stride(half(width)) * (size_t)half(height);
 }
 
 size_t rmi_blur_bytes(int width, int height) {
     if (rmi_image_bytes(RMI_IMAGE_I420, width, height) == 0)
         return 0;
-    size_t sum = rmi_blur_plane_scratch(aligned(half(width)), half(height));
+    size_t sum = rmi_blur_plane_scratch(rmi_blur_stride(half(width)), half(height));
     for (int i = 0; i < RMI_BLUR_LEVELS_MAX; i++) {
         width = half(width);
         height = half(height);
@@ -62,7 +63,7 @@ rm_err rmi_blur_init(struct rmi_blur *blur, int width, int height, void *memory,
         *level = (struct rmi_image){.format = RMI_IMAGE_I420, .width = width, .height = height};
         for (int p = 0; p < RMI_IMAGE_PLANES; p++) {
             level->plane[p] = at;
-            level->stride[p] = aligned(p == 0 ? width : half(width));
+            level->stride[p] = rmi_blur_stride(p == 0 ? width : half(width));
             at += (size_t)level->stride[p] * (size_t)(p == 0 ? height : half(height));
         }
     }
@@ -174,18 +175,26 @@ static void double_column(const uint8_t *from, int from_stride, uint8_t *to, int
     }
 }
 
-void rmi_blur_double(const uint8_t *from, int from_stride, uint8_t *to, int to_stride, int width, int height) {
-    if (half(width) == 1) {
+/* Rows of 32 n + 2 pixels are what libyuv does without a slow rest (AVX2; other vectors are shorter). */
+#define VECTOR 32
+
+void rmi_blur_double(uint8_t *from, int from_stride, uint8_t *to, int to_stride, int width, int height) {
+    int wide = (width - 2 + VECTOR - 1) / VECTOR * VECTOR + 2, end = half(width);
+    if (end == 1) {
         double_column(from, from_stride, to, to_stride, width, height);
         return;
+    }
+    if (wide <= to_stride && wide / 2 <= from_stride && end < from_stride) {
+        for (int y = 0; y < half(height); y++) /* the last pixel is interpolated with the first one of the padding */
+            from[(size_t)y * (size_t)from_stride + (size_t)end] =
+                from[(size_t)y * (size_t)from_stride + (size_t)end - 1];
+        width = wide;
     }
     ScalePlane(from, from_stride, half(width), half(height), to, to_stride, width, height, kFilterBilinear);
 }
 
-rm_err rmi_blur_up(struct rmi_blur *blur, double sigma, struct rmi_image *to) {
+rm_err rmi_blur_half(struct rmi_blur *blur, double sigma) {
     int level = rmi_blur_levels(sigma);
-    if (!rmi_image_valid(to) || to->format != RMI_IMAGE_I420 || to->width != blur->width || to->height != blur->height)
-        return RM_E_INVALID_ARG;
     if (level > blur->built)
         return RM_E_STATE;
     double rest = (sigma * sigma - variance_of_level(level)) / (double)(1 << (2 * level));
@@ -193,9 +202,9 @@ rm_err rmi_blur_up(struct rmi_blur *blur, double sigma, struct rmi_image *to) {
     for (int p = 0; p < RMI_IMAGE_PLANES; p++)
         rmi_blur_plane(small->plane[p], small->stride[p], p == 0 ? small->width : half(small->width),
                        p == 0 ? small->height : half(small->height), rest, blur->scratch);
-    for (int i = level; i > 0; i--) {
+    for (int i = level; i > 1; i--) {
         small = &blur->level[i - 1];
-        const struct rmi_image *large = i == 1 ? to : &blur->level[i - 2];
+        const struct rmi_image *large = &blur->level[i - 2];
         for (int p = 0; p < RMI_IMAGE_PLANES; p++)
             rmi_blur_double(small->plane[p], small->stride[p], large->plane[p], large->stride[p],
                             p == 0 ? large->width : half(large->width), p == 0 ? large->height : half(large->height));

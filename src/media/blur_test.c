@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/rng.h"
+#include "media/blend.h"
 #include "media/blur.h"
 #include <math.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ static int noise(int x, int y, void *user) {
     return (int)(rmi_prng_next(user) & UINT8_MAX);
 }
 
-/* Blurs with memory that ends where it should. */
+/* Blurs with memory that ends where it should, and shows nothing but the blurred picture. */
 static void blur(const struct picture *from, struct picture *to, double sigma) {
     struct rmi_blur b;
     int width = from->image.width, height = from->image.height;
@@ -77,7 +78,13 @@ static void blur(const struct picture *from, struct picture *to, double sigma) {
     memset(memory, GUARD, room);
     assert_int_equal(rmi_blur_init(&b, width, height, memory, need), RM_OK);
     assert_int_equal(rmi_blur_down(&b, &from->image, rmi_blur_levels(sigma)), RM_OK);
-    assert_int_equal(rmi_blur_up(&b, sigma, &to->image), RM_OK);
+    assert_int_equal(rmi_blur_half(&b, sigma), RM_OK);
+    struct rmi_blend_under under = {.picture = b.level[0], .mask_stride = b.level[0].stride[0]};
+    under.mask = calloc((size_t)b.level[0].height, (size_t)under.mask_stride);
+    void *scratch = malloc(rmi_blend_scratch(width));
+    assert_int_equal(rmi_blend_doubled(&under, &from->image, &to->image, scratch), RM_OK);
+    free(under.mask);
+    free(scratch);
     for (size_t i = need; i < room; i++)
         assert_int_equal(memory[i], GUARD);
     free(memory);
@@ -219,12 +226,11 @@ static void test_what_it_refuses(void **state) {
     assert_int_equal(rmi_blur_down(&b, &other.image, 1), RM_E_INVALID_ARG);
     assert_int_equal(rmi_blur_down(&b, &p.image, 0), RM_E_INVALID_ARG);
     assert_int_equal(rmi_blur_down(&b, &p.image, RMI_BLUR_LEVELS_MAX + 1), RM_E_INVALID_ARG);
-    assert_int_equal(rmi_blur_up(&b, 1, &p.image), RM_E_STATE);
+    assert_int_equal(rmi_blur_half(&b, 1), RM_E_STATE);
     assert_int_equal(rmi_blur_down(&b, &p.image, 1), RM_OK);
-    assert_int_equal(rmi_blur_up(&b, 1, &other.image), RM_E_INVALID_ARG);
-    assert_int_equal(rmi_blur_up(&b, 24, &p.image), RM_E_STATE);
-    assert_int_equal(rmi_blur_up(&b, 1, &p.image), RM_OK);
-    assert_int_equal(rmi_blur_up(&b, 1, &p.image), RM_E_STATE); /* used up */
+    assert_int_equal(rmi_blur_half(&b, 24), RM_E_STATE);
+    assert_int_equal(rmi_blur_half(&b, 1), RM_OK);
+    assert_int_equal(rmi_blur_half(&b, 1), RM_E_STATE); /* used up */
     picture_close(&p);
     picture_close(&other);
     free(memory);

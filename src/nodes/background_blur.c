@@ -17,8 +17,8 @@ struct work {
     void *memory;
     size_t len;
     struct rmi_blur blur;
-    uint8_t *mask; /* as large as the picture */
-    int mask_stride;
+    uint8_t *mask; /* half as large as the picture */
+    void *scratch;
 };
 
 struct background_blur {
@@ -56,18 +56,18 @@ static size_t aligned(size_t bytes) {
 static rm_err prepare(struct work *w, int width, int height) {
     if (w->memory && w->blur.width == width && w->blur.height == height)
         return RM_OK;
-    size_t blur = aligned(rmi_blur_bytes(width, height)), stride = aligned((size_t)width);
-    size_t need = blur + stride * (size_t)height;
-    if (need > w->len) {
-        void *memory = aligned_alloc(RMI_BLUR_ALIGN, need);
+    size_t blur = aligned(rmi_blur_bytes(width, height)), scratch = aligned(rmi_blend_scratch(width));
+    size_t mask = (size_t)rmi_blur_stride(width / 2) * (size_t)(height / 2);
+    if (blur + scratch + mask > w->len) {
+        void *memory = aligned_alloc(RMI_BLUR_ALIGN, blur + scratch + mask);
         if (!memory)
             return RM_E_NO_MEMORY;
         free(w->memory);
         w->memory = memory;
-        w->len = need;
+        w->len = blur + scratch + mask;
     }
-    w->mask = (uint8_t *)w->memory + blur;
-    w->mask_stride = (int)stride;
+    w->scratch = (uint8_t *)w->memory + blur;
+    w->mask = (uint8_t *)w->scratch + scratch;
     return rmi_blur_init(&w->blur, width, height, w->memory, blur);
 }
 
@@ -82,8 +82,8 @@ static rm_err model_of(struct background_blur *b, const char *stream, struct rmi
     return err;
 }
 
-/* Which cells of the picture are foreground; only mask.full is set. */
-static rm_err find_mask(struct work *w, struct rmi_background *model, int64_t time_us, struct rmi_blend_mask *out) {
+/* Which cells of the picture are foreground. */
+static rm_err find_mask(const struct work *w, struct rmi_background *model, int64_t time_us, uint8_t **mask) {
     const struct rmi_image *luma = &w->blur.level[CELL_LEVEL - 1], *chroma = &w->blur.level[CELL_LEVEL - 2];
     const struct rmi_background_cells cells = {.y = luma->plane[0],
                                                .u = chroma->plane[1],
@@ -91,44 +91,33 @@ static rm_err find_mask(struct work *w, struct rmi_background *model, int64_t ti
                                                .width = luma->width,
                                                .height = luma->height,
                                                .stride = luma->stride[0]};
-    const uint8_t *mask = NULL;
-    rm_err err = rmi_background_update(model, &cells, time_us, &mask);
-    if (err)
-        return err;
-    *out = (struct rmi_blend_mask){.full = mask, .full_stride = cells.stride};
-    return RM_OK;
+    return rmi_background_update(model, &cells, time_us, mask);
 }
 
-/* Doubles the mask of cells until it fits; the levels of the blur, used up by then, hold what is on the way. */
-static void grow_mask(struct work *w, struct rmi_blend_mask *mask) {
-    for (int i = CELL_LEVEL - 2; i >= 0; i--) {
-        struct rmi_image *level = &w->blur.level[i];
-        rmi_blur_double(mask->full, mask->full_stride, level->plane[0], level->stride[0], level->width, level->height);
-        mask->full = level->plane[0];
-        mask->full_stride = level->stride[0];
-    }
-    mask->half = mask->full;
-    mask->half_stride = mask->full_stride;
-    rmi_blur_double(mask->half, mask->half_stride, w->mask, w->mask_stride, w->blur.width, w->blur.height);
-    mask->full = w->mask;
-    mask->full_stride = w->mask_stride;
+/* Doubles the mask of cells to half the size of the picture, by way of a level that the blur has used up. */
+static void grow_mask(const struct work *w, uint8_t *cells) {
+    const struct rmi_image *small = &w->blur.level[CELL_LEVEL - 1], *middle = &w->blur.level[CELL_LEVEL - 2];
+    const struct rmi_image *large = &w->blur.level[CELL_LEVEL - 3];
+    rmi_blur_double(cells, small->stride[0], middle->plane[0], middle->stride[0], middle->width, middle->height);
+    rmi_blur_double(middle->plane[0], middle->stride[0], w->mask, large->stride[0], large->width, large->height);
 }
 
 static rm_err blur_background(struct background_blur *b, struct rmi_background *model, const struct rmi_image *from,
                               int64_t time_us, struct rmi_image *to) {
     struct work *w = &b->work;
-    struct rmi_blend_mask mask;
+    uint8_t *cells = NULL;
     double sigma = b->strength * SIGMA_MAX * from->height;
     int levels = rmi_blur_levels(sigma);
     rm_err err = rmi_blur_down(&w->blur, from, levels > CELL_LEVEL ? levels : CELL_LEVEL);
     if (!err)
-        err = find_mask(w, model, time_us, &mask);
+        err = find_mask(w, model, time_us, &cells);
     if (!err)
-        err = rmi_blur_up(&w->blur, sigma, to);
+        err = rmi_blur_half(&w->blur, sigma);
     if (err)
         return err;
-    grow_mask(w, &mask);
-    return rmi_blend(to, from, &mask);
+    grow_mask(w, cells);
+    const struct rmi_blend_under under = {w->blur.level[0], w->mask, w->blur.level[0].stride[0]};
+    return rmi_blend_doubled(&under, from, to, w->scratch);
 }
 
 static rm_err process(void *state, rm_node_context *context, rm_runtime_data *input) {

@@ -210,7 +210,7 @@ static float part_of_step(double rate_per_second, int64_t step_us) {
 }
 
 rm_err rmi_background_update(struct rmi_background *background, const struct rmi_background_cells *cells,
-                             int64_t time_us, const uint8_t **mask) {
+                             int64_t time_us, uint8_t **mask) {
     struct rmi_background *b = background;
     if (!cells_valid(cells))
         return RM_E_INVALID_ARG;

@@ -25,9 +25,9 @@ struct rmi_background_cells {
 rm_err rmi_background_create(const struct rmi_background_config *config, struct rmi_background **out);
 void rmi_background_destroy(struct rmi_background **background);
 /* Learns from one picture and tells for each cell how much of it is foreground: 255 all, 0 nothing; rows as far apart
- * as `stride`, valid until the next call. Another size, or another scene, starts anew. RM_E_INVALID_ARG,
- * RM_E_NO_MEMORY. */
+ * as `stride`, the caller's to change until the next call. Another size, or another scene, starts anew.
+ * RM_E_INVALID_ARG, RM_E_NO_MEMORY. */
 rm_err rmi_background_update(struct rmi_background *background, const struct rmi_background_cells *cells,
-                             int64_t time_us, const uint8_t **mask);
+                             int64_t time_us, uint8_t **mask);
 
 #endif
