@@ -246,6 +246,21 @@ static void sync_delay_is_held(void **state) {
 }
 
 /* Anything at all. */
+static void chunks_may_change_their_length(void **state) {
+    (void)state;
+    struct rmi_audio_buffer *b = new_buffer(RMI_MS(100));
+    assert_int_equal(rmi_audio_buffer_set_chunk(b, 0), RM_E_INVALID_ARG);
+    assert_int_equal(rmi_audio_buffer_set_chunk(b, RATE), RM_E_INVALID_ARG);
+    put(b, 0, 0);
+    EXPECT_PLAY(b, 0, 0);
+    put(b, 1, RMI_MS(10));
+    /* With a chunk of the old length in store nothing is to be done, with half of a longer one there is. */
+    assert_int_equal(pull(b, RMI_MS(10), CHUNK).action, RMI_AUDIO_WAIT);
+    assert_int_equal(rmi_audio_buffer_set_chunk(b, 2 * CHUNK), RM_OK);
+    assert_int_equal(pull(b, RMI_MS(10), CHUNK).action, RMI_AUDIO_PLAY);
+    rmi_audio_buffer_destroy(&b);
+}
+
 static void hostile_packets_are_survived(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < 30; seed++) {
@@ -307,6 +322,7 @@ int main(void) {
         cmocka_unit_test(a_new_source_or_clock_starts_over),
         cmocka_unit_test(a_slow_consumer_loses_the_oldest),
         cmocka_unit_test(sync_delay_is_held),
+        cmocka_unit_test(chunks_may_change_their_length),
         cmocka_unit_test(hostile_packets_are_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
