@@ -396,7 +396,7 @@ static void nothing_is_allocated_in_the_steady_state(void **state) {
             rm_runtime_data_unref(&frame);
             p->now_us += FRAME_US;
         }
-        print_message("format %d: %zu heap calls for 120 pictures\n", formats[f], ours);
+        assert_int_equal(ours, 0); /* the codecs of Debian 12 keep their memory as well */
         assert_int_equal(path_stats(p).pool_allocations, pool);
         if (formats[f] == RMI_PAYLOAD_VP9)
             assert_int_equal(pool, 0); /* pictures are the decoder's own */
