@@ -10,6 +10,7 @@
 #define GAP_MAX_MS 1000 /* a larger step of times is another clock, not a pause */
 #define PATIENCE_MS 200 /* who comes late for so long is moved; who has been silent for so long has left */
 #define NEAR_CHUNKS 2   /* a newcomer whose times are that near to the mix keeps them */
+#define DRIFT_CHUNKS 2  /* patience with who is late by no more than that */
 #define TIME_FAR_US (INT64_C(1) << 40) /* so that times rate fits 64 bits */
 
 static int64_t samples_of_ms(const struct rmi_mix_timeline *t, int64_t ms) {
@@ -87,6 +88,10 @@ static int64_t anchor(struct rmi_mix_source *s, int64_t time_us, int64_t positio
     return position;
 }
 
+static int64_t near_samples(const struct rmi_mix_timeline *t, size_t samples) {
+    return NEAR_CHUNKS * (int64_t)(samples > t->chunk ? samples : t->chunk);
+}
+
 /* Where a chunk belongs. */
 static int64_t place(struct rmi_mix_timeline *t, struct rmi_mix_source *s, int64_t time_us, size_t samples) {
     int64_t next = s->end > t->position ? s->end : t->position;
@@ -98,7 +103,7 @@ static int64_t place(struct rmi_mix_timeline *t, struct rmi_mix_source *s, int64
     }
     if (!s->has_anchor) {
         int64_t begin = distance(t, t->base_us, time_us), step = begin - t->position;
-        int64_t near = NEAR_CHUNKS * (int64_t)(samples > t->chunk ? samples : t->chunk);
+        int64_t near = near_samples(t, samples);
         return anchor(s, time_us, step >= -near && step <= near ? begin : t->position);
     }
     int64_t begin = s->anchor + distance(t, s->anchor_us, time_us), step = begin - s->end;
@@ -112,8 +117,11 @@ static int64_t place(struct rmi_mix_timeline *t, struct rmi_mix_source *s, int64
     }
     if (s->late_since < 0)
         s->late_since = t->position;
-    /* A burst after a pause is late and stays away; who is late while the mix goes on is so for good. */
-    if (t->position - s->late_since >= samples_of_ms(t, PATIENCE_MS))
+    /* A burst after a pause is late and stays away; who is late while the mix goes on is so for good. By little: a
+     * clock that is slower than the others', which should cost no more than a moment. */
+    bool little = t->position - begin <= near_samples(t, samples);
+    int64_t patience = little ? DRIFT_CHUNKS * (int64_t)t->chunk : samples_of_ms(t, PATIENCE_MS);
+    if (t->position - s->late_since >= patience)
         return anchor(s, time_us, t->position);
     return begin;
 }
