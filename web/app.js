@@ -298,9 +298,12 @@ async function main() {
     });
     $('hangup').addEventListener('click', end);
     addEventListener('pagehide', () => call?.leave());
-    if (typeof RTCPeerConnection === 'undefined')
+    if (typeof RTCPeerConnection === 'undefined') {
         notice('This browser has no WebRTC, or it is turned off.', {key: 'refused'});
-    else if (query.get('autojoin') === '1')
+        return;
+    }
+    $('join-button').disabled = false; /* earlier nobody would take the form */
+    if (query.get('autojoin') === '1')
         join();
 }
 
