@@ -209,6 +209,8 @@ rm_err rmf_source_next(struct rmf_source *s, struct rmf_item *item, struct rmf_f
 
 rm_err rmf_source_rewind(struct rmf_source *s, struct rmf_fault *fault) {
     int err = seek_start(s);
+    if (err < 0 && s->config.start_us == 0) /* a bare stream has no times to seek by */
+        err = avformat_seek_file(s->format, -1, 0, 0, 0, AVSEEK_FLAG_BYTE);
     if (err < 0)
         return rmf_fail_av(fault, err, "cannot begin again", s->config.path, "set loop to false");
     begin_pass(s);
