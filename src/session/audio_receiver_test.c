@@ -9,128 +9,6 @@
 
 #include "session/audio_link_testkit.h"
 
-#define MINUTE RMI_SEC(60)
-
-static struct rmi_audio_encoder_config encoder(uint32_t frame_us, uint32_t rate, int channels) {
-    struct rmi_audio_encoder_config c;
-    rmi_audio_encoder_config_init(&c);
-    c.use = RMI_AUDIO_USE_MUSIC;
-    c.rate_hz = rate;
-    c.channels = channels;
-    c.frame_us = frame_us;
-    c.bitrate_bps = 64000;
-    return c;
-}
-
-static struct link_config calm(void) {
-    return (struct link_config){.seed = 1,
-                                .duration_us = RMI_SEC(10),
-                                .encoder = encoder(10000, 48000, 1),
-                                .source_rate = 48000,
-                                .source_channels = 1,
-                                .source_chunk_us = 10000,
-                                .receiver = {.rate_hz = 48000, .channels = 1, .max_delay_us = RMI_MS(200)},
-                                .settle_us = RMI_SEC(1)};
-}
-
-/* Speech's rate, frames of 20 ms and a cheap encoder, for long runs. */
-static struct link_config wideband(void) {
-    struct link_config c = calm();
-    c.encoder = encoder(20000, 16000, 1);
-    c.encoder.complexity = 0;
-    c.encoder.bitrate_bps = 32000;
-    c.source_rate = c.receiver.rate_hz = 16000;
-    c.source_chunk_us = 20000;
-    return c;
-}
-
-static double ms(const struct rmi_histogram *h, double percent) {
-    return (double)rmi_histogram_percentile(h, percent) / 1000;
-}
-
-static double concealed(const struct rmi_audio_receiver_stats *s) {
-    return s->samples ? (double)s->concealed_samples / (double)s->samples : 0;
-}
-
-static struct rmi_audio_receiver_stats finish(struct link *l, const char *what, int64_t value) {
-    struct rmi_audio_receiver_stats s;
-    link_run_until(l, l->c.duration_us);
-    rmi_audio_receiver_get_stats(l->receiver, &s);
-    print_message("%s %lld: p50 %.1f p95 %.1f max %.1f ms after arrival; concealed %.2f %%, fec %llu, stretched %llu, "
-                  "copied %llu of %llu, pace off by %.2f ms\n",
-                  what, (long long)value, ms(&l->added, 50), ms(&l->added, 95), (double)l->added.max / 1000,
-                  100 * concealed(&s), (unsigned long long)s.buffer.fec_played, (unsigned long long)s.stretched_samples,
-                  (unsigned long long)s.copied_chunks, (unsigned long long)s.chunks, (double)l->worst_step_us / 1000);
-    return s;
-}
-
-static struct rmi_audio_receiver_stats run(struct link *l, const struct link_config *c, const char *what,
-                                           int64_t value) {
-    link_open(l, c);
-    return finish(l, what, value);
-}
-
-/* ---- delay ---- */
-
-static void a_calm_network_costs_less_than_a_millisecond(void **state) {
-    (void)state;
-    struct link l;
-    for (int64_t jitter = 0; jitter <= 1000; jitter += 500) {
-        struct link_config c = calm();
-        c.jitter_us = jitter;
-        const struct rmi_audio_receiver_stats s = run(&l, &c, "calm, jitter us", jitter);
-        assert_true(ms(&l.added, 95) <= 1.6);
-        assert_true(ms(&l.added, 50) <= 1.0);
-        assert_int_equal(s.concealed_samples, 0);
-        assert_int_equal(s.stretched_samples, 0);
-        assert_int_equal(s.copied_chunks, 0);
-        assert_true(l.worst_step_us < 500);
-        link_close(&l);
-    }
-}
-
-static void jitter_is_waited_for_and_forgotten(void **state) {
-    (void)state;
-    struct link l;
-    for (int64_t jitter = 10000; jitter <= 60000; jitter += 25000) {
-        struct link_config c = wideband();
-        c.duration_us = MINUTE;
-        c.settle_us = RMI_SEC(5);
-        c.jitter_us = jitter;
-        const struct rmi_audio_receiver_stats s = run(&l, &c, "jitter us", jitter);
-        assert_true(concealed(&s) < 0.015);
-        assert_true(ms(&l.added, 50) < 0.6 * (double)jitter / 1000 + 2);
-        l.c.jitter_us = 0;
-        link_run_until(&l, 2 * MINUTE);
-        rmi_histogram_reset(&l.added);
-        link_run_until(&l, 2 * MINUTE + RMI_SEC(10));
-        assert_true(ms(&l.added, 95) <= 2);
-        link_close(&l);
-    }
-}
-
-static void a_drifting_clock_does_not_add_up(void **state) {
-    (void)state;
-    struct link l;
-    for (int ppm = -200; ppm <= 200; ppm += 200) {
-        struct link_config c = wideband();
-        c.duration_us = 10 * MINUTE;
-        c.jitter_us = 1000;
-        c.drift_ppm = ppm;
-        const struct rmi_audio_receiver_stats s = run(&l, &c, "drift ppm", ppm);
-        assert_true(ms(&l.added, 95) <= 2.5);
-        assert_true(concealed(&s) < 0.001);
-        assert_int_equal(s.stretched_samples, 0);
-        rmi_histogram_reset(&l.added);
-        rmi_histogram_reset(&l.behind);
-        link_run_until(&l, 11 * MINUTE);
-        /* From mouth to chunk, less the network and the frame itself; the ten minutes' drift would be 120 ms. */
-        assert_true(ms(&l.behind, 95) <= 3);
-        assert_true(l.worst_step_us < 1000);
-        link_close(&l);
-    }
-}
-
 /* ---- sound ---- */
 
 static void sound_comes_through_as_it_was(void **state) {
@@ -200,31 +78,6 @@ static void chunks_and_packets_of_all_lengths(void **state) {
             assert_true(ms(&l.added, 95) <= left / 1000.0 * 1.04 + 1.5);
             link_close(&l);
         }
-}
-
-static void lost_packets_come_from_their_copies(void **state) {
-    (void)state;
-    struct link l;
-    for (int percent = 5; percent <= 20; percent *= 2) {
-        double share[2];
-        for (int fec = 0; fec < 2; fec++) {
-            struct link_config c = wideband();
-            c.duration_us = MINUTE;
-            c.encoder.use = RMI_AUDIO_USE_VOICE;
-            c.encoder.bitrate_bps = 32000;
-            c.encoder.complexity = 5;
-            c.encoder.fec = fec;
-            c.encoder.loss_percent = percent;
-            c.loss = percent / 100.0;
-            c.jitter_us = 1000;
-            const struct rmi_audio_receiver_stats s = run(&l, &c, fec ? "loss with fec, %" : "loss, %", percent);
-            share[fec] = concealed(&s);
-            assert_true(share[fec] < 1.15 * percent / 100.0);
-            assert_true(fec ? s.buffer.fec_played > 50 : s.buffer.fec_played == 0);
-            link_close(&l);
-        }
-        assert_true(share[1] < 0.6 * share[0]);
-    }
 }
 
 /* ---- things that happen ---- */
@@ -439,6 +292,7 @@ static void a_stalled_network_leaves_no_delay_behind(void **state) {
     struct link_config c = calm();
     c.duration_us = MINUTE;
     c.settle_us = MINUTE - RMI_SEC(5); /* it is expected again for as long as the jitter buffer remembers */
+    c.signal = hum;
     c.on_step = nothing_arrives_for_300_ms;
     const struct rmi_audio_receiver_stats s = run(&l, &c, "stalled, ms", 300);
     assert_true(ms(&l.added, 95) <= 3);
@@ -519,13 +373,9 @@ static void wrong_settings_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_calm_network_costs_less_than_a_millisecond),
-        cmocka_unit_test(jitter_is_waited_for_and_forgotten),
-        cmocka_unit_test(a_drifting_clock_does_not_add_up),
         cmocka_unit_test(sound_comes_through_as_it_was),
         cmocka_unit_test(a_thousand_chunks_a_second),
         cmocka_unit_test(chunks_and_packets_of_all_lengths),
-        cmocka_unit_test(lost_packets_come_from_their_copies),
         cmocka_unit_test(other_streams_take_over),
         cmocka_unit_test(chunks_follow_the_packets_length),
         cmocka_unit_test(silence_is_not_sent_and_is_no_loss),
