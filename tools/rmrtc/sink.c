@@ -95,7 +95,7 @@ static void record_path(const struct sink *s, const struct source *source, char 
 static rm_err record_manifest(const char *path, rm_manifest **out) {
     json_t *manifest = json_pack("{s:s, s:{s:s}, s:[{s:s, s:s, s:{s:s, s:s}}], s:[]}", "version", "v1", "metadata",
                                  "name", "record", "nodes", "id", "writer", "node_type", "MediaWriterNode", "params",
-                                 "path", path, "on_error", "stop", "connections");
+                                 "path", path, "on_error", "drop", "connections");
     char *text = manifest ? json_dumps(manifest, 0) : NULL;
     rm_err err = text ? rm_manifest_parse(text, strlen(text), NULL, out) : RM_E_NO_MEMORY;
     free(text);
@@ -109,6 +109,7 @@ static rm_err open_recording(struct sink *s, struct source *source, char *detail
     rm_stream_session_config sc;
     rm_stream_session_config_init(&sc);
     sc.on_event = on_record_event;
+    sc.output_queue_size = 1; /* nobody takes what the writer passes on: it shall not keep the receiver's buffers */
     sc.user = s;
     record_path(s, source, path, sizeof path);
     rm_err err = record_manifest(path, &manifest);
