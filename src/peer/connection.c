@@ -58,6 +58,8 @@ static rm_err create_negotiation(struct rmi_pc *pc) {
         .polite = pc->config.polite,
         .prefer_first = true,
         .data_channel = pc->config.data,
+        .no_audio = !pc->config.audio,
+        .no_video = !pc->config.video,
         .cname = pc->config.stream_id,
     };
     static const enum rmi_jsep_codec_id all[] = {RMI_JSEP_VP9, RMI_JSEP_VP8, RMI_JSEP_H264};

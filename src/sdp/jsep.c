@@ -73,6 +73,8 @@ rm_err rmi_jsep_create(const struct rmi_jsep_config *config, struct rmi_jsep **o
     j->polite = config->polite;
     j->prefer_first = config->prefer_first;
     j->accept_data = config->data_channel;
+    j->no_audio = config->no_audio;
+    j->no_video = config->no_video;
     j->video_count = config->video_count;
     memcpy(j->video, config->video, config->video_count * sizeof j->video[0]);
     if (j->video_count == 0) {

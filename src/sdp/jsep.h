@@ -51,8 +51,9 @@ struct rmi_jsep_config {
     size_t video_count;
     /* An answer keeps the offerer's codec order; with this set video[0] comes first when it is common. */
     bool prefer_first;
-    bool data_channel; /* offer a data section, and accept one */
-    const char *cname; /* copied; 1..RMI_JSEP_ID_MAX characters without spaces */
+    bool data_channel;       /* offer a data section, and accept one */
+    bool no_audio, no_video; /* refuse the remote's sections of this kind, instead of receiving what they bring */
+    const char *cname;       /* copied; 1..RMI_JSEP_ID_MAX characters without spaces */
 };
 
 /* RM_E_INVALID_ARG, RM_E_NO_MEMORY; *out is untouched then. */

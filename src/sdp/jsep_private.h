@@ -74,7 +74,7 @@ struct rmi_jsep {
     struct rmi_log *log;
     char name[JSEP_NAME_MAX + 1];
     char cname[RMI_JSEP_ID_MAX + 1];
-    bool polite, prefer_first, accept_data;
+    bool polite, prefer_first, accept_data, no_audio, no_video;
     enum rmi_jsep_codec_id video[RMI_JSEP_CODEC_COUNT];
     size_t video_count;
 

@@ -13,7 +13,7 @@ enum verdict {
     CODEC,     /* nothing in common */
     UNBUNDLED, /* asks for a transport of its own */
     UNMUXED,   /* RTCP on a port of its own */
-    SURPLUS,   /* a second data section, data without wanting any, no room */
+    SURPLUS,   /* a second data section, a kind that is switched off here, no room */
     ENDED,     /* we have stopped it */
 };
 
@@ -176,6 +176,8 @@ static enum verdict judge(struct applying *a, size_t i) {
         return UNBUNDLED;
     if (m->kind == RMI_MEDIA_DATA && (!a->j->accept_data || has_live_data(a, i)))
         return SURPLUS;
+    if ((m->kind == RMI_MEDIA_AUDIO && a->j->no_audio) || (m->kind == RMI_MEDIA_VIDEO && a->j->no_video))
+        return SURPLUS;
     if (m->kind != RMI_MEDIA_DATA) {
         const struct jsep_numbers *offered = a->answer ? &s->offered : NULL;
         s->codec_count = jsep_match_codecs(a->j, m, offered, s->codecs);
@@ -205,7 +207,7 @@ static void apply_section(struct applying *a, size_t i) {
         s->codec_count = 0;
         if (verdict == CODEC)
             jsep_mismatch_text(a->j, m, text, sizeof text);
-        rmi_log(a->j->log, RMI_LOG_SDP, verdict == REFUSED ? RM_LOG_INFO : RM_LOG_WARN,
+        rmi_log(a->j->log, RMI_LOG_SDP, verdict == REFUSED || verdict == SURPLUS ? RM_LOG_INFO : RM_LOG_WARN,
                 "peer=%s section %zu (%.20s) is not used: %s%s%s", a->j->name, i, m->kind_name, verdict_text(verdict),
                 text[0] ? ", " : "", text);
         return;

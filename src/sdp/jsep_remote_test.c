@@ -309,6 +309,34 @@ static void a_refused_section_stays_refused(void **state) {
     rmi_jsep_destroy(&b);
 }
 
+/* Who switched a kind off does not get it either. */
+static void a_kind_that_is_switched_off_is_refused(void **state) {
+    (void)state;
+    for (int off = RMI_MEDIA_AUDIO; off <= RMI_MEDIA_VIDEO; off++) {
+        struct rmi_jsep_config config = {
+            .rng = rmi_prng_rng(&prng), .polite = true, .data_channel = true, .cname = "cn"};
+        config.no_audio = off == RMI_MEDIA_AUDIO;
+        config.no_video = off == RMI_MEDIA_VIDEO;
+        struct rmi_jsep *a = make(false, true), *b = NULL;
+        assert_int_equal(rmi_jsep_create(&config, &b), RM_OK);
+        add(a, RMI_MEDIA_AUDIO, RMI_DIR_SENDRECV);
+        add(a, RMI_MEDIA_VIDEO, RMI_DIR_SENDRECV);
+        char *o = offer(a, &local_a);
+        give(b, RMI_SDP_OFFER, o);
+        char *good = answer(b, &local_b);
+        give(a, RMI_SDP_ANSWER, good);
+        for (size_t i = 0; i < 2; i++) {
+            bool refused = rmi_jsep_result(a)->media[i].kind == (enum rmi_media_kind)off;
+            assert_int_equal(rmi_jsep_result(a)->media[i].rejected, refused);
+            assert_int_equal(rmi_jsep_result(b)->media[i].rejected, refused);
+        }
+        free(o);
+        free(good);
+        rmi_jsep_destroy(&a);
+        rmi_jsep_destroy(&b);
+    }
+}
+
 static void dtls_roles_follow_setup(void **state) {
     (void)state;
     static const struct {
@@ -495,6 +523,7 @@ int main(void) {
         cmocka_unit_test(bad_offers_change_nothing),
         cmocka_unit_test(bad_answers_change_nothing),
         cmocka_unit_test(a_refused_section_stays_refused),
+        cmocka_unit_test(a_kind_that_is_switched_off_is_refused),
         cmocka_unit_test(dtls_roles_follow_setup),
         cmocka_unit_test(remote_candidates_come_from_the_bundle),
         cmocka_unit_test(a_bad_colliding_offer_leaves_ours_pending),
