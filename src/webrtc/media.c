@@ -221,6 +221,10 @@ void rmi_media_destroy(struct rmi_media **pm) {
     free(m);
 }
 
+void rmi_media_copy_sound(struct rmi_media *m) {
+    m->copy_sound = true;
+}
+
 rm_err rmi_media_start(struct rmi_media *m) {
     rm_err err = rmi_buf_pool_create(sizeof(struct rmi_media_packet) + RMI_DATAGRAM_MTU, PACKETS, &m->packets);
     if (!err)

@@ -15,6 +15,9 @@ rm_err rmi_media_create(struct rm_webrtc *t, struct rmi_media **out);
 /* After rmi_media_stop, or instead of start. Accepts NULL. */
 void rmi_media_destroy(struct rmi_media **media);
 
+/* Before start: received sound is copied on its way, as in a build without zero-copy; to measure what that saves. */
+void rmi_media_copy_sound(struct rmi_media *media);
+
 /* ---- network thread ---- */
 
 /* Before the endpoint is created: what to give it. */

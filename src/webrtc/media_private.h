@@ -136,6 +136,7 @@ struct rmi_media {
     struct rmi_timer *tick; /* network thread: rates and targets, once a second */
     struct rmi_media_track all[RMI_RTP_KINDS];
     atomic_bool wants_media; /* somebody takes what comes in */
+    bool copy_sound;         /* set before start */
 
     pthread_mutex_t pipeline_mutex; /* held while a session is made, so that its runner stays; before `mutex` */
     pthread_mutex_t mutex;          /* of all below */

@@ -17,11 +17,19 @@ struct figure {
     size_t n;
 };
 
+#define BENCH_RUNS 5 /* of which the median counts */
+#define BENCH_WIDTH 1280
+#define BENCH_HEIGHT 720
+#define BENCH_FPS 30
+
 struct bench {
     bool json;
+    size_t runs; /* 1..BENCH_RUNS_MAX */
     bool all_pass;
     size_t figures;
 };
+
+#define BENCH_RUNS_MAX 100
 
 void bench_report(struct bench *b, const struct figure *f);
 
@@ -40,8 +48,17 @@ long bench_threads(void);
 long bench_rss_kib(void);
 
 /* Each returns false when it could not run. */
-bool bench_setup(struct bench *b);   /* SC-005 */
-bool bench_memory(struct bench *b);  /* SC-007 */
-bool bench_cleanup(struct bench *b); /* SC-012 */
+bool bench_first_picture(struct bench *b);   /* SC-001 */
+bool bench_sound(struct bench *b);           /* SC-002 */
+bool bench_pictures(struct bench *b);        /* SC-003 */
+bool bench_setup(struct bench *b);           /* SC-005 */
+bool bench_sending(struct bench *b);         /* SC-006 */
+bool bench_processing(struct bench *b);      /* SC-006b */
+bool bench_memory(struct bench *b);          /* SC-007 */
+bool bench_heap(struct bench *b);            /* SC-009 */
+bool bench_code(struct bench *b);            /* SC-010 */
+bool bench_rate(struct bench *b);            /* SC-011 */
+bool bench_cleanup(struct bench *b);         /* SC-012 */
+bool bench_decoding_memory(struct bench *b); /* part of SC-007 */
 
 #endif

@@ -89,7 +89,7 @@ bool bench_memory(struct bench *b) {
     if (ok)
         bench_report(b, &(struct figure){"SC-007", "rss_per_connection", "MB", per_connection, 100, 0.3,
                                          2 * (MEMORY_PEERS - 1)});
-    return ok;
+    return bench_decoding_memory(b) && ok;
 }
 
 bool bench_cleanup(struct bench *b) {

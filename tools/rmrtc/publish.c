@@ -25,6 +25,7 @@ struct publisher {
     struct publisher_config config;
     atomic_ullong pictures, chunks, refused;
     atomic_int last_error;
+    _Atomic int64_t source_cpu_ns;
     /* Test source. */
     bool has_thread;
     pthread_t thread;
@@ -77,6 +78,12 @@ static void sleep_until(int64_t at_us) {
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
 }
 
+static int64_t thread_cpu_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * RMI_SEC(1000) + t.tv_nsec;
+}
+
 static void *test_main(void *ctx) {
     struct publisher *p = ctx;
     while (!atomic_load(&p->stop)) {
@@ -85,8 +92,10 @@ static void *test_main(void *ctx) {
         rm_runtime_data *data = NULL;
         if (rmi_min64(audio_us, video_us) > rmi_now_us())
             sleep_until(rmi_min64(audio_us, video_us));
+        int64_t before_ns = thread_cpu_ns();
         rm_err err =
             audio_us <= video_us ? test_audio_next(p->audio, &data) : test_video_next(p->video, rmi_now_us(), &data);
+        atomic_fetch_add(&p->source_cpu_ns, thread_cpu_ns() - before_ns);
         if (err)
             note(p, err, audio_us <= video_us ? &p->chunks : &p->pictures);
         else
@@ -286,7 +295,8 @@ void publisher_get_stats(const struct publisher *p, struct publisher_stats *out)
     *out = (struct publisher_stats){.pictures = atomic_load(&p->pictures),
                                     .chunks = atomic_load(&p->chunks),
                                     .refused = atomic_load(&p->refused),
-                                    .last_error = (rm_err)atomic_load(&p->last_error)};
+                                    .last_error = (rm_err)atomic_load(&p->last_error),
+                                    .source_cpu_s = (double)atomic_load(&p->source_cpu_ns) / 1e9};
 }
 
 rm_runtime_data *publisher_last_picture(struct publisher *p) {

@@ -28,6 +28,7 @@ void publisher_stop(struct publisher **publisher);
 struct publisher_stats {
     uint64_t pictures, chunks, refused; /* refused: send calls that failed */
     rm_err last_error;
+    double source_cpu_s; /* of drawing the test picture and sound, which a camera would not take */
 };
 /* The last picture that was sent; the caller's reference. NULL: none yet. */
 rm_runtime_data *publisher_last_picture(struct publisher *publisher);

@@ -257,6 +257,12 @@ void sink_get_stats(struct sink *s, struct sink_stats *out) {
     pthread_mutex_unlock(&s->mutex);
 }
 
+void sink_forget_ages(struct sink *s) {
+    pthread_mutex_lock(&s->mutex);
+    s->video.count = s->video.next = s->audio.count = s->audio.next = 0;
+    pthread_mutex_unlock(&s->mutex);
+}
+
 rm_runtime_data *sink_last_picture(struct sink *s) {
     pthread_mutex_lock(&s->mutex);
     rm_runtime_data *picture = s->last_picture ? rm_runtime_data_ref(s->last_picture) : NULL;

@@ -33,6 +33,8 @@ struct sink_stats {
     char record_detail[RM_RUN_DETAIL_MAX];
 };
 void sink_get_stats(struct sink *sink, struct sink_stats *out);
+/* Ages count from here on: what a call's beginning took is left out. */
+void sink_forget_ages(struct sink *sink);
 /* The last picture received, from anybody; the caller's reference. NULL: none yet. */
 rm_runtime_data *sink_last_picture(struct sink *sink);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define DEFAULT_COLUMNS 80
@@ -212,6 +213,10 @@ static json_t *peer_json(const rm_peer_info *p) {
     return o;
 }
 
+static double seconds(struct timeval t) {
+    return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
 static void print_json(struct view *v, const char *key, json_t *value) {
     json_t *peers = json_array();
     for (size_t i = 0; i < v->peer_count; i++) {
@@ -227,6 +232,10 @@ static void print_json(struct view *v, const char *key, json_t *value) {
                             json_pack("{s:s, s:s}", "name", rm_err_name(v->last_err), "detail", v->last_detail));
     if (o && (v->sink || v->publisher))
         json_object_set_new(o, "media", view_sink_json(v));
+    struct rusage used;
+    if (o && !getrusage(RUSAGE_SELF, &used))
+        json_object_update_new(o, json_pack("{s:f, s:f}", "cpu_s", seconds(used.ru_utime) + seconds(used.ru_stime),
+                                            "wall_s", (double)(rmi_now_us() - v->started_us) / 1e6));
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     if (text)
         puts(text);

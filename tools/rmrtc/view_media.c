@@ -104,6 +104,7 @@ json_t *view_sink_json(const struct view *v) {
         json_object_set_new(o, "sent_pictures", json_integer((json_int_t)p.pictures));
         json_object_set_new(o, "sent_chunks", json_integer((json_int_t)p.chunks));
         json_object_set_new(o, "send_errors", json_integer((json_int_t)p.refused));
+        json_object_set_new(o, "source_cpu_s", json_real(p.source_cpu_s));
     }
     return o;
 }
