@@ -58,6 +58,13 @@ static void fill_params(const struct h264_encoder *h, SEncParamExt *p) {
     layer->uiProfileIdc = PRO_BASELINE;
     layer->uiLevelIdc = level_for(p->iPicWidth, p->iPicHeight);
     layer->sSliceArgument.uiSliceMode = SM_SINGLE_SLICE;
+    /* Unsaid, Chromium takes H.264 for BT.709, and our colours are BT.601 (media/image.h). */
+    layer->bVideoSignalTypePresent = layer->bColorDescriptionPresent = true;
+    layer->uiVideoFormat = VF_UNDEF;
+    layer->bFullRange = false;
+    layer->uiColorPrimaries = CP_SMPTE170M;
+    layer->uiTransferCharacteristics = TRC_SMPTE170M;
+    layer->uiColorMatrix = CM_SMPTE170M;
 }
 
 static rm_err h264_open(struct rmi_video_encoder *e) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/time.h"
+#include "codec/bits.h"
 #include "codec/codec.h"
 #include "codec/codec_testkit.h"
 #include "frame/pool.h"
@@ -262,6 +263,60 @@ static void random_reconfigurations_keep_the_stream_decodable(void **state) {
     }
 }
 
+/* The VUI of an SPS as our encoder writes it (H.264 7.3.2.1.1, E.1.1). */
+static void check_h264_colour(const uint8_t *nal, size_t len) {
+    assert_true(len > 4);
+    struct rmi_bits r = rmi_bits_init(nal + 1, len - 1, true);
+    assert_int_equal(rmi_bits_get(&r, 8), 66); /* Baseline has no chroma format in front */
+    rmi_bits_get(&r, 16);
+    rmi_bits_ue(&r); /* id */
+    rmi_bits_ue(&r); /* length of frame numbers */
+    if (rmi_bits_ue(&r) == 0)
+        rmi_bits_ue(&r); /* picture order */
+    rmi_bits_ue(&r);     /* references */
+    rmi_bits_get(&r, 1);
+    rmi_bits_ue(&r);
+    rmi_bits_ue(&r);
+    assert_int_equal(rmi_bits_get(&r, 1), 1); /* frames only */
+    rmi_bits_get(&r, 1);
+    for (int crop = rmi_bits_get(&r, 1) ? 4 : 0; crop > 0; crop--)
+        rmi_bits_ue(&r);
+    assert_int_equal(rmi_bits_get(&r, 1), 1);         /* VUI */
+    assert_int_equal(rmi_bits_get(&r, 2), 0);         /* no aspect ratio, no overscan */
+    assert_int_equal(rmi_bits_get(&r, 1), 1);         /* video signal type */
+    assert_int_equal(rmi_bits_get(&r, 3), 5);         /* unspecified format */
+    assert_int_equal(rmi_bits_get(&r, 1), 0);         /* limited range */
+    assert_int_equal(rmi_bits_get(&r, 1), 1);         /* colour description: */
+    assert_int_equal(rmi_bits_get(&r, 24), 0x060606); /* SMPTE 170M, which is BT.601 */
+    assert_false(r.failed);
+}
+
+static void colours_are_said_to_be_bt601(void **state) {
+    (void)state;
+    struct kit_source s;
+    kit_source_init(&s, 320, 180, 12);
+    for (size_t c = 0; c < CODECS; c++) {
+        struct rmi_video_encoder *e = new_encoder(codecs[c], 500000);
+        struct rmi_codec_picture in = kit_source_draw(&s, 0);
+        struct rmi_encoded_video frame;
+        assert_int_equal(rmi_video_encoder_encode(e, &in, 0, &frame), RM_OK);
+        if (codecs[c] == RMI_CODEC_VP9) /* behind frame marker, flags and sync code: color_space */
+            assert_int_equal(frame.data[4] >> 5, 1);
+        if (codecs[c] == RMI_CODEC_H264) {
+            struct rmi_h264_unit unit;
+            uint8_t *copy = malloc(RMI_H264_NORMAL_MAX(frame.len));
+            size_t len;
+            assert_non_null(copy);
+            assert_int_equal(rmi_h264_normalise(frame.data, frame.len, &unit, copy, &len), RM_OK);
+            assert_non_null(unit.sps);
+            check_h264_colour(unit.sps, unit.sps_len);
+            free(copy);
+        } /* VP8 has one meaning only (RFC 6386 9.2) */
+        rmi_video_encoder_destroy(&e);
+    }
+    kit_source_fini(&s);
+}
+
 static void wrong_arguments_are_refused(void **state) {
     (void)state;
     struct kit_source s;
@@ -321,6 +376,7 @@ int main(void) {
         cmocka_unit_test(bitrate_follows_within_two_seconds),
         cmocka_unit_test(key_frame_comes_when_asked),
         cmocka_unit_test(random_reconfigurations_keep_the_stream_decodable),
+        cmocka_unit_test(colours_are_said_to_be_bt601),
         cmocka_unit_test(wrong_arguments_are_refused),
         cmocka_unit_test(table_finds_codecs_by_name),
     };

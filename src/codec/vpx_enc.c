@@ -86,6 +86,7 @@ static vpx_codec_err_t set_controls(struct vpx_encoder *v) {
         err = err ? err : vpx_codec_control(ctx, VP8E_SET_NOISE_SENSITIVITY, 0);
         return err ? err : vpx_codec_control(ctx, VP8E_SET_TOKEN_PARTITIONS, VP8_ONE_TOKENPARTITION);
     }
+    err = err ? err : vpx_codec_control(ctx, VP9E_SET_COLOR_SPACE, VPX_CS_BT_601);
     err = err ? err : vpx_codec_control(ctx, VP9E_SET_AQ_MODE, VP9_AQ_CYCLIC);
     err = err ? err : vpx_codec_control(ctx, VP9E_SET_ROW_MT, 0);
     err = err ? err : vpx_codec_control(ctx, VP9E_SET_TILE_COLUMNS, 0);
