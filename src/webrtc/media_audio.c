@@ -9,9 +9,8 @@
 
 static rm_err open_receiver(struct rmi_media_peer *p) {
     const rm_webrtc_config *c = &p->media->t->config;
-    struct rmi_audio_receiver_config rc = {.max_delay_us = RMI_MS(c->jitter_buffer_size_ms),
-                                           .copy = p->media->copy_sound,
-                                           .stream_id = p->id};
+    struct rmi_audio_receiver_config rc = {
+        .max_delay_us = RMI_MS(c->jitter_buffer_size_ms), .copy = p->media->copy_sound, .stream_id = p->id};
     return rmi_audio_receiver_create(&rc, &p->audio);
 }
 
