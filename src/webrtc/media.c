@@ -2,6 +2,7 @@
 /* Life of the media threads' object and its peers; what all threads share. */
 #include "webrtc/media_private.h"
 
+#include "io/priority.h"
 #include "peer/rtp_session.h"
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,7 @@ void rmi_media_copy_sound(struct rmi_media *m) {
 }
 
 rm_err rmi_media_start(struct rmi_media *m) {
+    m->priority = rmi_thread_priority();
     rm_err err = rmi_buf_pool_create(sizeof(struct rmi_media_packet) + RMI_DATAGRAM_MTU, PACKETS, &m->packets);
     if (!err)
         err = rmi_pool_create(sizeof(struct rmi_media_item), ITEMS, &m->items);

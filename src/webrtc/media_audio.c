@@ -2,6 +2,7 @@
 /* The sound thread: the jitter buffers of all peers. A chunk takes it some 40 us, so that one thread serves many. */
 #include "webrtc/media_private.h"
 
+#include "io/priority.h"
 #include <string.h>
 
 #define SYNC_INTERVAL_US RMI_MS(250)
@@ -93,6 +94,7 @@ void *rmi_media_audio_main(void *media) {
     struct rmi_media_peer *peers[RM_PEERS_MAX];
     size_t count = 0;
     uint32_t generation = 0;
+    rmi_prefer_this_thread();
     pthread_mutex_lock(&m->mutex);
     while (!m->stop) {
         m->woken = false;

@@ -3,6 +3,7 @@
  * so that neither holds up the network or anybody's sound. */
 #include "webrtc/media_private.h"
 
+#include "io/priority.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -236,6 +237,7 @@ static int64_t serve(struct rmi_media_peer *p) {
 
 void *rmi_media_lane_main(void *peer) {
     struct rmi_media_peer *p = peer;
+    rmi_set_thread_priority(p->media->priority); /* made by the network thread */
     while (!atomic_load(&p->closing)) {
         change_pipeline(p);
         int64_t next = serve(p);

@@ -131,6 +131,7 @@ struct rmi_media_item { /* outbox */
 
 struct rmi_media {
     struct rm_webrtc *t;
+    int priority; /* of ordinary threads */
     struct rmi_pool *packets, *items;
     struct rmi_job flush;
     struct rmi_timer *tick; /* network thread: rates and targets, once a second */

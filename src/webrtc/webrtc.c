@@ -2,6 +2,7 @@
 /* The public transport: life cycle, commands to the network thread, events and pictures from it. */
 #include "webrtc/webrtc_private.h"
 
+#include "io/priority.h"
 #include "io/random.h"
 #include "signaling/dialect.h"
 #include <stdio.h>
@@ -90,6 +91,7 @@ static void *network_main(void *ctx) {
     struct rm_webrtc *t = ctx;
     pthread_mutex_lock(&t->mutex); /* rm_webrtc_start holds it until t->thread is known, which callbacks rely on */
     pthread_mutex_unlock(&t->mutex);
+    rmi_prefer_this_thread();
     rmi_webrtc_net_run(t);
     /* From here on commands are refused, and whoever waits for an answer wakes up. */
     pthread_mutex_lock(&t->mutex);

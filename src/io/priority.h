@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RMI_IO_PRIORITY_H
+#define RMI_IO_PRIORITY_H
+
+/* Asks the system to prefer the calling thread, which works little but on time: sound must not wait for encoders and
+ * compilers. Needs a privilege (CAP_SYS_NICE or RLIMIT_NICE); without it nothing changes. */
+void rmi_prefer_this_thread(void);
+/* Threads made by a preferred one are preferred too, until they take the priority that was read before. */
+int rmi_thread_priority(void);
+void rmi_set_thread_priority(int priority);
+
+#endif
