@@ -153,11 +153,14 @@ void rmi_media_ask_network(struct rmi_media *m, bool refresh) {
 
 /* ---- callbacks of the application ---- */
 
-void rmi_media_enter(struct rmi_media *m, struct rmi_media_call *call) {
+bool rmi_media_enter(struct rmi_media *m, struct rmi_media_call *call) {
     *call = (struct rmi_media_call){.thread = pthread_self()};
     pthread_mutex_lock(&m->mutex);
-    rmi_list_push_back(&m->calls, &call->node);
+    bool ok = !atomic_load(&m->t->destroying);
+    if (ok)
+        rmi_list_push_back(&m->calls, &call->node);
     pthread_mutex_unlock(&m->mutex);
+    return ok;
 }
 
 void rmi_media_leave(struct rmi_media *m, struct rmi_media_call *call) {

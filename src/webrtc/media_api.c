@@ -224,7 +224,7 @@ static void fill_sending(struct rmi_media_peer *p, rm_media_stats *out) {
     out->video_out.width = v->width;
     out->video_out.height = v->height;
     out->video_out.key_frames = v->key_frames;
-    out->video_out.frames_dropped = v->skipped + v->errors + v->exhausted + video->superseded;
+    out->video_out.frames_dropped = v->skipped + v->errors + v->exhausted + video->superseded + video->refused;
     unsigned target_bps = atomic_load(&video->target_bps);
     out->target_bitrate_bps =
         target_bps && target_bps < video->settings.bitrate_bps ? target_bps : video->settings.bitrate_bps;

@@ -40,9 +40,8 @@ void rmi_media_deliver(struct rmi_media_peer *p, rm_runtime_data *data) {
     pthread_mutex_lock(&m->mutex);
     bool pipeline = m->manifest != NULL; /* its session is still being made: nobody else gets this */
     pthread_mutex_unlock(&m->mutex);
-    if (!pipeline && m->t->config.on_media && !atomic_load(&m->t->destroying)) {
-        struct rmi_media_call call;
-        rmi_media_enter(m, &call);
+    struct rmi_media_call call;
+    if (!pipeline && m->t->config.on_media && rmi_media_enter(m, &call)) {
         m->t->config.on_media(p->id, data, m->t->config.user);
         rmi_media_leave(m, &call);
     }
@@ -80,19 +79,27 @@ static void on_output(rm_stream_session *session, const rm_transport_data *outpu
     pthread_mutex_lock(&p->mutex);
     p->outputs++;
     pthread_mutex_unlock(&p->mutex);
-    if (m->t->config.on_output && !atomic_load(&m->t->destroying)) {
-        struct rmi_media_call call;
-        rmi_media_enter(m, &call);
+    struct rmi_media_call call;
+    if (m->t->config.on_output && rmi_media_enter(m, &call)) {
         m->t->config.on_output(p->id, output, m->t->config.user);
+        rmi_media_leave(m, &call);
+    }
+}
+
+/* An event from here may be answered with rm_webrtc_destroy, which must know where it is called. */
+static void tell(struct rmi_media_peer *p, rm_event *ev) {
+    struct rmi_media *m = p->media;
+    struct rmi_media_call call;
+    snprintf(ev->peer_id, sizeof ev->peer_id, "%s", p->id);
+    if (rmi_media_enter(m, &call)) {
+        rmi_webrtc_emit(m->t, ev);
         rmi_media_leave(m, &call);
     }
 }
 
 static void on_session_event(const rm_run_event *event, void *user) {
     struct rmi_media_peer *p = user;
-    struct rmi_media *m = p->media;
     rm_event ev = {.type = RM_EV_PIPELINE, .err = event->err};
-    snprintf(ev.peer_id, sizeof ev.peer_id, "%s", p->id);
     switch (event->type) {
     case RM_RUN_EV_NODE_ERROR:
         pthread_mutex_lock(&p->mutex);
@@ -111,10 +118,7 @@ static void on_session_event(const rm_run_event *event, void *user) {
     default:
         return;
     }
-    struct rmi_media_call call;
-    rmi_media_enter(m, &call);
-    rmi_webrtc_emit(m->t, &ev);
-    rmi_media_leave(m, &call);
+    tell(p, &ev);
 }
 
 /* ---- its life ---- */
@@ -155,9 +159,8 @@ static void change_pipeline(struct rmi_media_peer *p) {
         return;
     if (err) {
         rm_event ev = {.type = RM_EV_PIPELINE, .err = err};
-        snprintf(ev.peer_id, sizeof ev.peer_id, "%s", p->id);
         snprintf(ev.detail, sizeof ev.detail, "no session: %s", detail[0] ? detail : rm_strerror(err));
-        rmi_webrtc_emit(m->t, &ev);
+        tell(p, &ev);
     }
     end_session(p);
     pthread_mutex_lock(&p->mutex);

@@ -53,6 +53,7 @@ struct rmi_media_track {
     struct rmi_audio_sender_stats audio_stats;
     int64_t waited_us;   /* of pictures for the encoder, smoothed */
     uint64_t superseded; /* pictures dropped because the encoder was slower */
+    uint64_t refused;    /* pictures in a format or codec that is not sent */
 
     /* Of the encoder's thread. */
     struct rmi_video_sender *video[RMI_MEDIA_FORMATS];
@@ -166,7 +167,8 @@ struct rmi_media_peer *rmi_media_peer_ref(struct rmi_media_peer *p);
 void rmi_media_peer_unref(struct rmi_media_peer *p);
 /* A reference, or NULL. */
 struct rmi_media_peer *rmi_media_find(struct rmi_media *m, const char *peer_id);
-void rmi_media_enter(struct rmi_media *m, struct rmi_media_call *call);
+/* False: the transport is being destroyed, and no callback begins any more. */
+bool rmi_media_enter(struct rmi_media *m, struct rmi_media_call *call);
 void rmi_media_leave(struct rmi_media *m, struct rmi_media_call *call);
 void rmi_media_ask_network(struct rmi_media *m, bool refresh);
 void rmi_media_wake_audio(struct rmi_media *m);

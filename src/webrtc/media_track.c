@@ -3,6 +3,7 @@
  * somebody receives. */
 #include "webrtc/media_private.h"
 
+#include "session/picture.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -203,9 +204,27 @@ static rm_err start_thread(struct rmi_media_track *track) { /* with its mutex */
     return err;
 }
 
+/* What its encoder would refuse later, when nobody can be told any more. */
+static bool can_send(const rm_video *video, unsigned formats) {
+    if (video->format != RM_PIXEL_ENCODED)
+        return rmi_picture_accepts(video->format);
+    unsigned bit = video->codec == RM_CODEC_VP8    ? 1u << RMI_PAYLOAD_VP8
+                   : video->codec == RM_CODEC_VP9  ? 1u << RMI_PAYLOAD_VP9
+                   : video->codec == RM_CODEC_H264 ? 1u << RMI_PAYLOAD_H264
+                                                   : 0;
+    return bit && (!formats || formats & bit);
+}
+
 rm_err rmi_media_track_video(struct rmi_media_track *track, rm_runtime_data *video) {
+    unsigned formats = atomic_load(&track->formats);
+    if (!can_send(rm_runtime_data_video(video), formats)) {
+        pthread_mutex_lock(&track->mutex);
+        track->refused++;
+        pthread_mutex_unlock(&track->mutex);
+        return RM_E_UNSUPPORTED;
+    }
     note_use(track);
-    if (!atomic_load(&track->formats))
+    if (!formats)
         return RM_OK; /* unused encoders cost nothing */
     rm_runtime_data *dropped = NULL;
     pthread_mutex_lock(&track->mutex);
