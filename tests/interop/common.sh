@@ -37,6 +37,18 @@ require_rmrtc() {
     export RMRTC
 }
 
+# require_media_check NAME: what compares received media with sent media, and what records them; sets MEDIA_CHECK.
+require_media_check() {
+    MEDIA_CHECK=$(dirname "$RMRTC")/media_check
+    [ -x "$MEDIA_CHECK" ] || {
+        echo "not ok $1: $MEDIA_CHECK is not there; build the tests too"
+        exit 1
+    }
+    [ -e "$(dirname "$RMRTC")/../plugins/rm_ffmpeg.so" ] ||
+        skip_all "$1" "the plug-in rm_ffmpeg.so, which records sound, is not built (FFmpeg's development packages)"
+    export MEDIA_CHECK
+}
+
 # require_chromium NAME: Chromium and what drives it; sets CHROMIUM.
 require_chromium() {
     CHROMIUM=${CHROMIUM:-/usr/bin/chromium}

@@ -5,6 +5,7 @@ import {once} from 'node:events';
 import {readFile} from 'node:fs/promises';
 import {createServer} from 'node:http';
 import {createInterface} from 'node:readline';
+import {join} from 'node:path';
 
 const RMRTC = process.env.RMRTC ?? 'build/bin/rmrtc';
 const CASE_MS = 30000;
@@ -42,11 +43,11 @@ export async function startSignaling() {
 
 /* One `rmrtc join --json`: keeps every line and answers questions about them. */
 export class Join {
-    constructor(url, room, id = 'rm') {
+    constructor(url, room, id = 'rm', options = []) {
         this.lines = [];
         this.watchers = new Set();
         this.stderr = '';
-        this.child = start(['join', url, '--room', room, '--peer-id', id, '--json', '--duration', '50']);
+        this.child = start(['join', url, '--room', room, '--peer-id', id, '--json', '--duration', '50', ...options.map(String)]);
         this.child.stderr?.on('data', (d) => this.stderr += d);
         this.exited = once(this.child, 'exit').then(([code, signal]) => this.exit = signal ?? code);
         createInterface({input: this.child.stdout}).on('line', (line) => {
@@ -91,13 +92,22 @@ export class Join {
     }
 }
 
-/* A page on 127.0.0.1 is a secure context, which getUserMedia asks for. */
-export async function servePage() {
-    const script = await readFile(new URL('page.js', import.meta.url));
+/* A page on 127.0.0.1 is a secure context, which getUserMedia asks for. `scripts` are files beside this one; /media/ is
+ * the folder `media`. */
+export async function servePage({scripts = ['page.js'], media = null} = {}) {
+    const html = '<!doctype html><title>interop</title><body>' +
+                 scripts.map((name) => `<script src="/${name}"></script>`).join('');
+    const file = (path) => {
+        const [, folder, name] = /^\/(media\/)?([\w.]+)$/.exec(path) ?? [];
+        if (folder && media)
+            return readFile(join(media, name));
+        return scripts.includes(name) ? readFile(new URL(name, import.meta.url)) : Promise.resolve(html);
+    };
     const server = createServer((request, response) => {
-        const js = request.url === '/page.js';
-        response.writeHead(200, {'content-type': js ? 'text/javascript' : 'text/html'});
-        response.end(js ? script : '<!doctype html><title>interop</title><script src="/page.js"></script>');
+        const js = request.url.endsWith('.js');
+        file(request.url).then((body) => response.writeHead(200, {'content-type': js ? 'text/javascript' : 'text/html'})
+                                             .end(body),
+                               (e) => response.writeHead(404).end(e.message));
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

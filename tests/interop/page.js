@@ -74,16 +74,23 @@ class Peer {
         pc.onicecandidate = (e) => this.sendCandidate(e.candidate);
         pc.onconnectionstatechange = () => this.history.push(pc.connectionState);
         this.tracks = 0;
-        pc.ontrack = () => this.tracks++;
+        pc.ontrack = (e) => {
+            this.tracks++;
+            this.onTrack?.(e.track);
+        };
         if (what.audio || what.video) {
-            const stream = await navigator.mediaDevices.getUserMedia(
-                {audio: !!what.audio, video: what.video && {width: 640, height: 480, frameRate: 30}});
+            const stream = await this.localStream(what);
             stream.getTracks().forEach((track) => pc.addTrack(track, stream));
         }
         if (what.receive)
             ['audio', 'video'].forEach((kind) => pc.addTransceiver(kind, {direction: 'recvonly'}));
         if (what.data)
             this.channel = pc.createDataChannel('control');
+    }
+
+    localStream({audio, video}) {
+        return navigator.mediaDevices.getUserMedia(
+            {audio: !!audio, video: video && {width: 640, height: 480, frameRate: 30}});
     }
 
     sendCandidate(c) {
