@@ -2,14 +2,14 @@
 #include "ice/stun.h"
 
 #include "base/cursor.h"
-#include <openssl/core_names.h>
+#include "ice/hmac.h"
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
 #define ATTR_HEADER 4
-#define INTEGRITY_LEN 20                         /* HMAC-SHA1, RFC 8489 14.5 */
+#define INTEGRITY_LEN RMI_ICE_HMAC_LEN           /* HMAC-SHA1, RFC 8489 14.5 */
 #define FINGERPRINT_LEN 4                        /* CRC-32, RFC 8489 14.7 */
 #define FINGERPRINT_XOR 0x5354554Eu              /* RFC 8489 14.7 */
 #define LENGTH_AT 2                              /* offset of the header's length field */
@@ -47,18 +47,7 @@ static bool integrity_of(const uint8_t *data, size_t len, const uint8_t *key, si
     header[LENGTH_AT] = (uint8_t)(body >> 8);
     header[LENGTH_AT + 1] = (uint8_t)body;
 
-    char digest[] = "SHA1";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-                           OSSL_PARAM_construct_end()};
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
-    size_t made = 0;
-    bool ok = ctx && EVP_MAC_init(ctx, key, key_len, params) == 1 && EVP_MAC_update(ctx, header, sizeof header) == 1 &&
-              EVP_MAC_update(ctx, data + RMI_STUN_HEADER, len - RMI_STUN_HEADER) == 1 &&
-              EVP_MAC_final(ctx, out, &made, INTEGRITY_LEN) == 1 && made == INTEGRITY_LEN;
-    EVP_MAC_CTX_free(ctx);
-    EVP_MAC_free(mac);
-    return ok;
+    return rmi_ice_hmac(key, key_len, header, sizeof header, data + RMI_STUN_HEADER, len - RMI_STUN_HEADER, out);
 }
 
 bool rmi_stun_check_integrity(const struct rmi_stun_msg *m, const uint8_t *key, size_t key_len) {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BEGIN_MS 1500 /* left out: connecting, the first key frame, the rate control finding its feet */
+#define BEGIN_MS 2500 /* left out: connecting, a key frame (two seconds at most of an encoded loop), the rate control settling */
 #define CALL_MS 5000
 #define SENDERS 4
 

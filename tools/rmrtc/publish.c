@@ -87,7 +87,7 @@ static int64_t thread_cpu_ns(void) {
 static void *test_main(void *ctx) {
     struct publisher *p = ctx;
     while (!atomic_load(&p->stop)) {
-        int64_t audio_us = test_audio_due_us(p->audio);
+        int64_t audio_us = p->config.audio ? test_audio_due_us(p->audio) : INT64_MAX;
         int64_t video_us = p->config.video ? test_video_due_us(p->video) : INT64_MAX;
         rm_runtime_data *data = NULL;
         if (rmi_min64(audio_us, video_us) > rmi_now_us())
@@ -111,7 +111,9 @@ static rm_err start_test(struct publisher *p) {
                                    c->fps ? c->fps : TEST_FPS, &p->video);
     if (!err)
         err = test_audio_create(1, c->audio_chunk_ms, rmi_now_us(), &p->audio);
-    if (!err && pthread_create(&p->thread, NULL, test_main, p))
+    if (err || (!c->audio && !c->video))
+        return err;
+    if (pthread_create(&p->thread, NULL, test_main, p))
         err = RM_E_IO;
     p->has_thread = !err;
     return err;
