@@ -25,7 +25,7 @@
 struct role {
     rm_webrtc_config config;
     const char *id, *publish, *take, *connect;
-    bool pipeline, blur, copy;
+    bool pipeline, blur, copy, count_heap;
     uint32_t audio_chunk_ms;
     size_t transports; /* in this process, each on its own: ID, ID-1, ... */
     size_t peers;      /* that each waits for */
@@ -253,7 +253,7 @@ static double source_cpu_s(const struct role *r) {
 
 static void answer(struct role *r) {
     struct rusage used;
-    uint64_t heap = heap_count(); /* first: what follows allocates */
+    heap_count_switch(false); /* this answer is no part of the call */
     getrusage(RUSAGE_SELF, &used);
     int64_t now_us = rmi_now_us();
     struct sums s;
@@ -263,7 +263,7 @@ static void answer(struct role *r) {
         sink_get_stats(r->sink, &k);
     json_t *o = json_pack("{s:f, s:f, s:f, s:I, s:I, s:I, s:I}", "now_us", (double)now_us, "cpu_s",
                           seconds(used.ru_utime) + seconds(used.ru_stime), "source_cpu_s", source_cpu_s(r), "rss_kib",
-                          (json_int_t)bench_rss_kib(), "heap", (json_int_t)heap, "pictures",
+                          (json_int_t)bench_rss_kib(), "heap", (json_int_t)heap_count(), "pictures",
                           (json_int_t)atomic_load(&r->pictures), "chunks", (json_int_t)atomic_load(&r->chunks));
     json_object_update_new(o, json_pack("{s:f, s:I, s:f, s:I, s:f}", "first_picture_us", (double)k.first_picture_us,
                                         "video_ages", (json_int_t)k.video.n, "video_p95_ms", k.video.p95_ms,
@@ -280,6 +280,7 @@ static void answer(struct role *r) {
     fflush(stdout);
     free(text);
     json_decref(o);
+    heap_count_switch(r->count_heap);
 }
 
 static bool wait_for(const atomic_size_t *value, size_t wanted) {
@@ -311,7 +312,7 @@ static bool obey(struct role *r, const char *word) {
     if (!strcmp(word, "forget") && r->sink)
         sink_forget_ages(r->sink);
     if (!strcmp(word, "count"))
-        return heap_count_start();
+        return r->count_heap = heap_count_switch(true);
     if (!strcmp(word, "quiet"))
         quiet(r);
     return true;

@@ -16,7 +16,8 @@
 
 #ifdef HEAP_IS_ANOTHERS
 
-bool heap_count_start(void) {
+bool heap_count_switch(bool on) {
+    (void)on;
     return false;
 }
 
@@ -30,8 +31,8 @@ uint64_t heap_count(void) {
 static atomic_bool counting;
 static _Atomic uint64_t calls;
 
-bool heap_count_start(void) {
-    atomic_store(&counting, true);
+bool heap_count_switch(bool on) {
+    atomic_store(&counting, on);
     return true;
 }
 

@@ -5,9 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Counts this process's heap calls, those of its libraries included, from heap_count_start() on. False: another heap is
- * in use (a sanitizer's, another C library) and nothing is counted. Calls outside of counting cost one load. */
-bool heap_count_start(void);
+/* Counts this process's heap calls, those of its libraries included, while it is on (at first it is off). False:
+ * another heap is in use (a sanitizer's, another C library) and nothing is counted. While off a call costs one load
+ * more. */
+bool heap_count_switch(bool on);
 uint64_t heap_count(void);
 
 #endif
