@@ -97,14 +97,18 @@ static void tell(struct rmi_media_peer *p, rm_event *ev) {
     }
 }
 
+static void count_error(struct rmi_media_peer *p) {
+    pthread_mutex_lock(&p->mutex);
+    p->node_errors++;
+    pthread_mutex_unlock(&p->mutex);
+}
+
 static void on_session_event(const rm_run_event *event, void *user) {
     struct rmi_media_peer *p = user;
     rm_event ev = {.type = RM_EV_PIPELINE, .err = event->err};
     switch (event->type) {
     case RM_RUN_EV_NODE_ERROR:
-        pthread_mutex_lock(&p->mutex);
-        p->node_errors++;
-        pthread_mutex_unlock(&p->mutex);
+        count_error(p);
         snprintf(ev.detail, sizeof ev.detail, "node %s: %s", event->node_id, event->detail);
         break;
     case RM_RUN_EV_NODE_SLOW:
@@ -113,6 +117,7 @@ static void on_session_event(const rm_run_event *event, void *user) {
                  event->node_id, (unsigned long long)event->count);
         break;
     case RM_RUN_EV_STOPPED:
+        count_error(p);
         snprintf(ev.detail, sizeof ev.detail, "session ended by node %s: %s", event->node_id, event->detail);
         break;
     default:

@@ -16,7 +16,8 @@ struct wanted {
 
 static bool pictures_came(void *ctx) {
     const struct wanted *w = ctx;
-    return rmt_heard_of(&w->call->ear_b, "a").pictures >= w->pictures;
+    return rmt_heard_of(&w->call->ear_b, "a").pictures >= w->pictures &&
+           rmt_stats(w->call->b, "a").video_in.frames >= w->pictures; /* which come a moment later */
 }
 
 static bool sound_packets_came(void *ctx) {
