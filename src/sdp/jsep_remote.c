@@ -165,6 +165,19 @@ static int associate(struct applying *a, const struct rmi_sdp_media *m) {
     return handle;
 }
 
+/* Within one bundle an extension id has one meaning (RFC 9143 9.1); aiortc offers audio levels and send times under the
+ * same one, and reads what comes under it as whatever it agreed on. The first section with it keeps it. */
+static void drop_double_extensions(struct applying *a, size_t i) {
+    uint8_t *ext = a->next->sections[i].ext;
+    for (size_t before = 0; before < i; before++) {
+        const uint8_t *other = a->next->sections[before].ext;
+        for (int k = 0; k < RMI_JSEP_EXT_COUNT && !a->next->sections[before].dead; k++)
+            for (int n = 0; n < RMI_JSEP_EXT_COUNT; n++)
+                if (n != k && ext[k] != 0 && other[n] == ext[k])
+                    ext[k] = 0;
+    }
+}
+
 static enum verdict judge(struct applying *a, size_t i) {
     const struct rmi_sdp_media *m = &a->sdp->media[i];
     struct jsep_section *s = &a->next->sections[i];
@@ -186,6 +199,7 @@ static enum verdict judge(struct applying *a, size_t i) {
         if (!m->rtcp_mux)
             return UNMUXED;
         jsep_match_extensions(m, offered, s->ext);
+        drop_double_extensions(a, i);
     }
     if (s->transceiver == JSEP_NONE)
         s->transceiver = associate(a, m);

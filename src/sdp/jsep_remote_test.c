@@ -61,6 +61,31 @@ static void answers_other_implementations(void **state) {
     }
 }
 
+/* As aiortc 1.4 offers them. */
+static void extension_ids_have_one_meaning_in_a_bundle(void **state) {
+    (void)state;
+    struct rmi_jsep *j = make(true, true);
+    add(j, RMI_MEDIA_AUDIO, RMI_DIR_SENDRECV);
+    add(j, RMI_MEDIA_VIDEO, RMI_DIR_SENDRECV);
+    give(j, RMI_SDP_OFFER,
+         OFFER_HEAD "a=group:BUNDLE 0 1\r\n"
+                    "m=audio 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=rtcp-mux\r\na=rtpmap:96 opus/48000/2\r\n"
+                    "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
+                    "a=extmap:2 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n"
+                    "m=video 9 UDP/TLS/RTP/SAVPF 97\r\na=mid:1\r\na=rtcp-mux\r\na=rtpmap:97 VP8/90000\r\n"
+                    "a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
+                    "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n");
+    char *text = answer(j, &local_a);
+    const struct rmi_jsep_result *r = rmi_jsep_result(j);
+    assert_int_equal(r->media[0].ext[RMI_JSEP_EXT_MID], 1);
+    assert_int_equal(r->media[0].ext[RMI_JSEP_EXT_AUDIO_LEVEL], 2);
+    assert_int_equal(r->media[1].ext[RMI_JSEP_EXT_MID], 1);
+    assert_int_equal(r->media[1].ext[RMI_JSEP_EXT_ABS_SEND_TIME], 0);
+    assert_false(has(text, "abs-send-time"));
+    free(text);
+    rmi_jsep_destroy(&j);
+}
+
 static void gstreamer_answer_leaves_h264_defaults_alone(void **state) {
     (void)state;
     struct rmi_jsep *j = make(true, true);
@@ -515,6 +540,7 @@ static void survives_truncated_and_damaged_answers(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_other_implementations),
+        cmocka_unit_test(extension_ids_have_one_meaning_in_a_bundle),
         cmocka_unit_test(gstreamer_answer_leaves_h264_defaults_alone),
         cmocka_unit_test(old_data_section_is_answered_in_kind),
         cmocka_unit_test(h264_formats_are_chosen_by_profile_and_mode),
