@@ -255,7 +255,23 @@ static bool take_events(rm_webrtc *t, struct view *view) {
 static bool is_over(const struct join *j, const struct view *view, int64_t run_us) {
     return (j->duration_s && run_us >= j->duration_s * 1000000) || view->signaling_failed ||
            (j->until_connected && view->connected_now >= (size_t)j->until_connected) ||
-           (j->await_picture && view->received.pictures > 0);
+           (j->await_picture && view->received.pictures > 0) ||
+           (j->publisher && publisher_failed(j->publisher, NULL, 0));
+}
+
+/* What has ended in vain, once the picture is over or while it runs. */
+static bool media_failed(struct join *j, struct view *view) {
+    char detail[RM_RUN_DETAIL_MAX];
+    bool failed = false;
+    if (j->publisher && publisher_failed(j->publisher, detail, sizeof detail)) {
+        fprintf(stderr, "rmrtc join: --publish: %s\n", detail);
+        failed = true;
+    }
+    if (view->received.record_error) {
+        fprintf(stderr, "rmrtc join: --record: %s\n", view->received.record_detail);
+        failed = true;
+    }
+    return failed;
 }
 
 static int watch(struct join *j, rm_webrtc *t, int signal_fd) {
@@ -291,7 +307,8 @@ static int watch(struct join *j, rm_webrtc *t, int signal_fd) {
         }
     }
     view_summary(&view);
-    return view.ever_connected ? EXIT_SUCCESS : EXIT_FAILURE;
+    bool failed = media_failed(j, &view);
+    return view.ever_connected && !failed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* ---- media ---- */

@@ -307,3 +307,11 @@ rm_runtime_data *publisher_last_picture(struct publisher *p) {
     pthread_mutex_unlock(&p->mutex);
     return picture;
 }
+
+bool publisher_failed(struct publisher *p, char *detail, size_t detail_size) {
+    pthread_mutex_lock(&p->mutex);
+    bool failed = p->failure[0] != '\0';
+    snprintf(detail, detail_size, "%s", p->failure);
+    pthread_mutex_unlock(&p->mutex);
+    return failed;
+}

@@ -30,6 +30,8 @@ struct publisher_stats {
     rm_err last_error;
     double source_cpu_s; /* of drawing the test picture and sound, which a camera would not take */
 };
+/* Whether it has ended by itself, and why: the file is no media file, cannot be read on, ... */
+bool publisher_failed(struct publisher *publisher, char *detail, size_t detail_size);
 /* The last picture that was sent; the caller's reference. NULL: none yet. */
 rm_runtime_data *publisher_last_picture(struct publisher *publisher);
 void publisher_get_stats(const struct publisher *publisher, struct publisher_stats *out);
