@@ -91,6 +91,12 @@ typedef struct rm_webrtc_config {
     uint32_t audio_bitrate_bps;       /* 6000..510000; default 64000 */
     rm_media_fn on_media;             /* NULL (default): incoming media is not decoded */
     rm_output_fn on_output;           /* NULL (default): outputs of pipelines other than media are dropped */
+    /* When a connection fails, the side that made its offer calls again while the peer is in the room: after
+     * initial, initial * multiplier, ... milliseconds, at most max, and up to a quarter more at random. */
+    uint32_t max_reconnect_retries;        /* in a row, 0..100; default 5; 0 = never */
+    uint32_t reconnect_backoff_initial_ms; /* 100..60000; default 1000 */
+    uint32_t reconnect_backoff_max_ms;     /* 100..600000, not below initial; default 30000 */
+    double reconnect_backoff_multiplier;   /* 1..10; default 2 */
     uint32_t liveness_ms;    /* "disconnected" after this long without hearing the peer, 500..30000; default 2000 */
     uint32_t ice_timeout_ms; /* give up connecting after this, 1000..120000; default 9500 */
     const char
@@ -104,8 +110,10 @@ typedef struct rm_webrtc_config {
 
 /* Sets struct_size and every default. */
 RM_API void rm_webrtc_config_init(rm_webrtc_config *config);
-/* The same for a purpose; the presets of RemoteMedia. Low latency: VP8, 1.5 Mbit/s, reports each 2 s. High quality:
- * VP9, 4 Mbit/s, 1080p, 100 ms of jitter buffer. Mobile network: VP8, 800 kbit/s, 480p at 24 fps, 150 ms, 5 peers. */
+/* The same for a purpose; the presets of RemoteMedia. Low latency: VP8, 1.5 Mbit/s, reports each 2 s; 10 calls again,
+ * from 0.5 s times 1.5 to 10 s; 15 s for ICE. High quality: VP9, 4 Mbit/s, 1080p, 100 ms of jitter buffer; 30 s for
+ * ICE. Mobile network: VP8, 800 kbit/s, 480p at 24 fps, 150 ms, 5 peers; 15 calls again, from 2 s times 1.5 to 60 s;
+ * 45 s for ICE. */
 RM_API void rm_webrtc_config_init_low_latency(rm_webrtc_config *config);
 RM_API void rm_webrtc_config_init_high_quality(rm_webrtc_config *config);
 RM_API void rm_webrtc_config_init_mobile_network(rm_webrtc_config *config);
@@ -119,7 +127,8 @@ typedef enum rm_peer_state { /* W3C RTCPeerConnectionState */
                              RM_PEER_CONNECTING = 1,
                              RM_PEER_CONNECTED = 2,
                              RM_PEER_DISCONNECTED = 3, /* nothing heard for liveness_ms; may come back */
-                             RM_PEER_FAILED = 4,       /* final: err and detail say why; resources are released */
+                             RM_PEER_FAILED = 4,       /* it is over: err and detail say why; resources are released.
+                                                          RM_EV_RECONNECTING follows if another is tried */
                              RM_PEER_CLOSED = 5
 } rm_peer_state;
 
@@ -137,8 +146,12 @@ typedef enum rm_event_type {                       /* unknown values may come fr
                              RM_EV_PEER_LEFT = 4,  /* peer_id left the signaling server; a running connection goes on */
                              RM_EV_ERROR = 5,   /* err, detail; peer_id or "": something failed, nothing else changed */
                              RM_EV_STOPPED = 6, /* after rm_webrtc_shutdown: the last event */
-                             RM_EV_PIPELINE = 7 /* err, detail: a node of peer_id's session failed, was too slow
-                                                   (RM_E_LIMIT) or ended it; or the session could not be made */
+                             RM_EV_PIPELINE = 7,     /* err, detail: a node of peer_id's session failed, was too slow
+                                                       (RM_E_LIMIT) or ended it; or the session could not be made */
+                             RM_EV_RECONNECTING = 8, /* peer_id, attempt, delay_ms, detail: follows a failure when this
+                                                        side will call again; while signaling is down it waits longer */
+                             RM_EV_RECOVERED = 9     /* peer_id, attempt, recovery_ms: follows RM_PEER_CONNECTED where
+                                                        a failure came before */
 } rm_event_type;
 
 typedef struct rm_event {
@@ -149,6 +162,9 @@ typedef struct rm_event {
     rm_peer_state peer_state;
     rm_err err;
     char detail[RM_DETAIL_MAX];
+    uint32_t attempt;     /* the one to come, from 1; RM_EV_RECOVERED: how many were made here */
+    uint32_t delay_ms;    /* from now to the attempt */
+    uint32_t recovery_ms; /* from the failure to now */
 } rm_event;
 
 /* RM_E_INVALID_ARG (a NULL), RM_E_CONFIG (see rm_webrtc_config_check; also logged), RM_E_NO_MEMORY, RM_E_IO. *out is
@@ -175,7 +191,8 @@ RM_API const char *rm_webrtc_local_peer_id(const rm_webrtc *t);
  * RM_EV_ERROR with RM_E_EXISTS, RM_E_LIMIT (max_peers) or RM_E_STATE (signaling is down). RM_E_INVALID_ARG: malformed
  * id. RM_E_STATE: not started. */
 RM_API rm_err rm_webrtc_connect_peer(rm_webrtc *t, const char *peer_id);
-/* Close the connection to a peer; RM_EV_PEER_STATE closed follows, or RM_EV_ERROR with RM_E_NOT_FOUND. */
+/* Close the connection to a peer, or end the attempts to reconnect to it; RM_EV_PEER_STATE closed follows, or
+ * RM_EV_ERROR with RM_E_NOT_FOUND. */
 RM_API rm_err rm_webrtc_disconnect_peer(rm_webrtc *t, const char *peer_id);
 /* Find a new network path to a peer while its connection lives on (ICE restart, RFC 8445 section 9). Errors as above.
  */

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A connection that never gets its answer or never leaves "connecting" ends after this: the 30 s an answer may take
- * plus the 10 s that ICE may take after it. */
-#define CONNECT_DEADLINE_US RMI_SEC(40)
+/* A connection that never gets its answer or never leaves "connecting" ends after this and the time ICE may take: an
+ * answer may take 30 s, which signaling notices first. */
+#define ANSWER_DEADLINE_US RMI_MS(30500)
 
 /* A pair that cannot connect says so within 10 s, the way to the user included. */
 #define DEFAULT_ICE_TIMEOUT_US RMI_MS(9500)
@@ -68,7 +68,8 @@ rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offere
         return RM_E_NO_MEMORY;
     snprintf(p->id, sizeof p->id, "%s", peer_id);
     p->tell = true;
-    p->deadline_us = ep->now_us + CONNECT_DEADLINE_US;
+    p->offerer = offerer;
+    p->deadline_us = ep->now_us + ANSWER_DEADLINE_US + ep->config.ice_timeout_us;
     struct rmi_dtls_cert *own = ep->config.io.new_cert ? ep->config.io.new_cert(ep->config.io.ctx) : NULL;
     struct rmi_pc_config pcc = {
         .rng = ep->config.rng,
@@ -101,6 +102,7 @@ rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offere
     }
     rmi_list_push_back(&ep->peers, &p->node);
     ep->peer_count++;
+    rmi_ep_recovery_begun(ep, p->id);
     rmi_pc_set_relay_error(p->pc, ep->relay_err);
     feed_candidates(ep, p);
     *out = p;
@@ -120,11 +122,22 @@ static void snapshot_of(const struct rmi_ep_peer *p, struct rmi_peer_snapshot *s
     rmi_ice_get_stats(rmi_pc_ice(p->pc), &s->ice);
 }
 
+static void drop_ended(struct rmi_endpoint *ep, size_t index) {
+    ep->ended_count--;
+    memmove(ep->ended + index, ep->ended + index + 1, (ep->ended_count - index) * sizeof *ep->ended);
+}
+
+/* A peer that is called again and again must not push out the others, nor look failed once it is back. */
+static void forget_ended(struct rmi_endpoint *ep, const char *peer_id) {
+    for (size_t i = ep->ended_count; i-- > 0;)
+        if (!strcmp(ep->ended[i].peer_id, peer_id))
+            drop_ended(ep, i);
+}
+
 static void remember(struct rmi_endpoint *ep, const struct rmi_ep_peer *p) {
-    if (ep->ended_count == RMI_EP_ENDED_MAX) {
-        memmove(ep->ended, ep->ended + 1, (RMI_EP_ENDED_MAX - 1) * sizeof *ep->ended);
-        ep->ended_count--;
-    }
+    forget_ended(ep, p->id);
+    if (ep->ended_count == RMI_EP_ENDED_MAX)
+        drop_ended(ep, 0);
     struct rmi_peer_snapshot *s = &ep->ended[ep->ended_count++];
     snapshot_of(p, s);
     s->ended = true;
@@ -137,6 +150,10 @@ static void remove_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
     remember(ep, p);
     rmi_list_remove(&p->node);
     ep->peer_count--;
+    if (rmi_pc_state_of(p->pc) == RMI_PC_FAILED)
+        rmi_ep_recovery_failed(ep, p);
+    else if (!p->superseded)
+        rmi_ep_recovery_cancel(ep, p->id);
     rmi_ep_media_close(ep, p);
     rmi_pc_destroy(&p->pc);
     free(p);
@@ -153,6 +170,10 @@ void rmi_ep_drain_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
                 out->state = ev.state;
                 out->err = ev.err;
                 snprintf(out->detail, sizeof out->detail, "%s", ev.detail);
+            }
+            if (ev.state == RMI_PC_CONNECTED) {
+                forget_ended(ep, p->id);
+                rmi_ep_recovery_up(ep, p);
             }
             if (ev.state == RMI_PC_DISCONNECTED && p->left)
                 rmi_pc_close(p->pc, ep->now_us); /* gone from signaling and silent: nothing to wait for */
@@ -244,6 +265,7 @@ rm_err rmi_endpoint_create(const struct rmi_endpoint_config *config, int64_t now
     ep->config.room = ep->config.token = NULL; /* the signaling client has its copies */
     ep->now_us = now_us;
     rmi_list_init(&ep->peers);
+    rmi_list_init(&ep->recoveries);
     rmi_list_init(&ep->events);
     snprintf(ep->peer_id, sizeof ep->peer_id, "%s", config->peer_id);
     ep->config.peer_id = ep->peer_id;
@@ -285,6 +307,7 @@ void rmi_endpoint_destroy(struct rmi_endpoint **pep) {
         rmi_pc_destroy(&p->pc);
         free(p);
     }
+    rmi_ep_recovery_clear(ep);
     struct rmi_endpoint_event ev;
     while (rmi_endpoint_poll_event(ep, &ev))
         continue;
@@ -309,6 +332,7 @@ void rmi_endpoint_close(struct rmi_endpoint *ep, int64_t now_us) {
         return;
     ep->closed = true;
     ep->now_us = now_us;
+    rmi_ep_recovery_clear(ep);
     RMI_LIST_FOREACH (node, next, &ep->peers) {
         struct rmi_ep_peer *p = RMI_CONTAINER_OF(node, struct rmi_ep_peer, node);
         rmi_ep_media_end(ep, p);
@@ -400,6 +424,7 @@ rm_err rmi_endpoint_connect_peer(struct rmi_endpoint *ep, int64_t now_us, const 
         return RM_E_EXISTS;
     if (rmi_sig_client_state(ep->sig) != RMI_SIG_READY)
         return RM_E_STATE;
+    rmi_ep_recovery_asked(ep, peer_id);
     rm_err err = rmi_ep_offer_to(ep, peer_id);
     rmi_ep_settle(ep);
     return err;
@@ -407,10 +432,17 @@ rm_err rmi_endpoint_connect_peer(struct rmi_endpoint *ep, int64_t now_us, const 
 
 rm_err rmi_endpoint_disconnect_peer(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id) {
     ep->now_us = now_us;
+    bool due = rmi_ep_recovery_cancel(ep, peer_id);
     struct rmi_ep_peer *p = rmi_ep_find(ep, peer_id);
-    if (!p)
+    if (!p && !due)
         return RM_E_NOT_FOUND;
-    rmi_ep_media_end(ep, p);
+    if (p) {
+        rmi_ep_media_end(ep, p);
+    } else {
+        struct rmi_endpoint_event *ev = rmi_ep_post(ep, RMI_EP_EV_PEER_STATE, peer_id);
+        if (ev)
+            ev->state = RMI_PC_CLOSED;
+    }
     rmi_ep_settle(ep);
     return RM_OK;
 }
@@ -431,6 +463,7 @@ static int64_t connect_deadline(const struct rmi_ep_peer *p) {
 
 int64_t rmi_endpoint_next_deadline(const struct rmi_endpoint *ep) {
     int64_t t = rmi_min64(rmi_gather_next_deadline(ep->gather), rmi_sig_client_next_deadline(ep->sig));
+    t = rmi_min64(t, rmi_ep_recovery_deadline(ep));
     const struct rmi_list *head = &ep->peers;
     for (struct rmi_list *n = head->next; n != head; n = n->next) {
         const struct rmi_ep_peer *p = RMI_CONTAINER_OF(n, struct rmi_ep_peer, node);
@@ -453,8 +486,9 @@ void rmi_endpoint_timeout(struct rmi_endpoint *ep, int64_t now_us) {
         if (p->rtp && rmi_rtp_session_next_deadline(p->rtp) <= now_us)
             rmi_rtp_session_timeout(p->rtp, now_us);
         if (connect_deadline(p) <= now_us)
-            rmi_pc_abort(p->pc, now_us, RM_E_CONNECTION_TIMEOUT, "not connected within 40 s");
+            rmi_pc_abort(p->pc, now_us, RM_E_CONNECTION_TIMEOUT, "not connected in time");
     }
+    rmi_ep_recovery_run(ep);
     rmi_ep_settle(ep);
 }
 

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "ice/gather.h"
 #include "peer/connection.h"
+#include "peer/reconnect.h"
 #include "peer/rtp_session.h"
 #include <remotemedia/error.h>
 #include <stdbool.h>
@@ -58,8 +59,9 @@ struct rmi_endpoint_config {
     bool relay_only;
     bool audio, video, data;
     enum rmi_jsep_codec_id video_first;
-    int64_t liveness_us;                 /* 0 = 2 s */
-    int64_t ice_timeout_us;              /* 0 = 9.5 s */
+    int64_t liveness_us;    /* 0 = 2 s */
+    int64_t ice_timeout_us; /* 0 = 9.5 s */
+    struct rmi_reconnect_policy reconnect;
     struct rmi_endpoint_media_ops media; /* peer_up NULL: packets of media are counted and dropped */
     bool rtcp_reports;                   /* see peer/rtp_session.h */
     int64_t rtcp_interval_us;
@@ -72,7 +74,11 @@ enum rmi_endpoint_event_type {
     RMI_EP_EV_PEER_STATE, /* peer_id, state, err, detail */
     RMI_EP_EV_PEER_GONE,  /* peer_id: connection removed; its resources are free */
     RMI_EP_EV_PEER_LEFT,  /* peer_id left the signaling server (its connection may go on) */
-    RMI_EP_EV_ERROR       /* err, detail, peer_id or "": a request or a server failed; nothing else changed */
+    RMI_EP_EV_ERROR,      /* err, detail, peer_id or "": a request or a server failed; nothing else changed */
+    /* peer_id, attempt, duration_us until it: after a failure, when this side is the one to offer. Signaling that is
+     * down holds the attempt up. */
+    RMI_EP_EV_RECONNECTING,
+    RMI_EP_EV_RECOVERED /* peer_id, attempt (how many were made here), duration_us since the failure */
 };
 enum rmi_ep_signaling { RMI_EP_SIG_DOWN, RMI_EP_SIG_CONNECTING, RMI_EP_SIG_READY, RMI_EP_SIG_FAILED };
 
@@ -83,6 +89,8 @@ struct rmi_endpoint_event {
     enum rmi_pc_state state;
     rm_err err;
     char detail[256];
+    uint32_t attempt;
+    int64_t duration_us;
 };
 
 struct rmi_endpoint_stats {
@@ -118,16 +126,19 @@ void rmi_endpoint_signaling_text(struct rmi_endpoint *ep, int64_t now_us, const 
 void rmi_endpoint_resolved(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id, uint32_t resolve_id,
                            const struct rmi_addr *addr);
 
-/* RM_E_EXISTS, RM_E_LIMIT (max_peers), RM_E_STATE (signaling not ready), RM_E_INVALID_ARG. */
+/* RM_E_EXISTS, RM_E_LIMIT (max_peers), RM_E_STATE (signaling not ready), RM_E_INVALID_ARG. Between attempts to
+ * reconnect: the next one is made now, and their count begins anew. */
 rm_err rmi_endpoint_connect_peer(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id);
-rm_err rmi_endpoint_disconnect_peer(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id); /* RM_E_NOT_FOUND */
-rm_err rmi_endpoint_restart_ice(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id);     /* RM_E_NOT_FOUND */
+/* Ends attempts to reconnect, too. RM_E_NOT_FOUND. */
+rm_err rmi_endpoint_disconnect_peer(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id);
+rm_err rmi_endpoint_restart_ice(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id); /* RM_E_NOT_FOUND */
 
 int64_t rmi_endpoint_next_deadline(const struct rmi_endpoint *ep);
 void rmi_endpoint_timeout(struct rmi_endpoint *ep, int64_t now_us);
 bool rmi_endpoint_poll_event(struct rmi_endpoint *ep, struct rmi_endpoint_event *out);
 
-/* Live connections in order of creation, then up to RMI_EP_ENDED_MAX that failed or closed, newest last. */
+/* Live connections in order of creation, then up to RMI_EP_ENDED_MAX peers whose last connection failed or closed,
+ * newest last. */
 #define RMI_EP_ENDED_MAX 16
 struct rmi_peer_snapshot {
     char peer_id[RMI_PEER_ID_MAX];

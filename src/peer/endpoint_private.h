@@ -20,6 +20,8 @@ struct rmi_ep_peer {
     bool left;                   /* gone from the signaling server: its end is decided by ICE alone */
     bool resend_candidates;      /* the server refused some before the answer */
     bool tell;                   /* say peer.disconnect when it ends here */
+    bool offerer;                /* the first offer that stands was made here */
+    bool superseded;             /* ends because another connection takes its place */
     int64_t deadline_us;         /* to be connected the first time */
 };
 
@@ -36,6 +38,8 @@ struct rmi_endpoint {
     struct rmi_sig_client *sig;
     struct rmi_list peers;
     size_t peer_count;
+    struct rmi_list recoveries; /* endpoint_reconnect.c */
+    size_t recovery_count;
     struct rmi_list events;
     size_t event_count;
     struct rmi_peer_snapshot ended[RMI_EP_ENDED_MAX];
@@ -64,6 +68,22 @@ void rmi_ep_media_close(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
 void rmi_ep_media_step(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
 /* Ends the streams and the connection. */
 void rmi_ep_media_end(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
+
+/* endpoint_reconnect.c */
+void rmi_ep_recovery_failed(struct rmi_endpoint *ep, const struct rmi_ep_peer *p); /* its connection, for good */
+void rmi_ep_recovery_up(struct rmi_endpoint *ep, const struct rmi_ep_peer *p);
+void rmi_ep_recovery_begun(struct rmi_endpoint *ep, const char *peer_id); /* somebody's offer is under way */
+/* What was under way came to nothing without a failure: call again at once. */
+void rmi_ep_recovery_resume(struct rmi_endpoint *ep, const char *peer_id);
+void rmi_ep_recovery_asked(struct rmi_endpoint *ep, const char *peer_id); /* the user connects: count anew */
+/* No more attempts; true: one was due. */
+bool rmi_ep_recovery_cancel(struct rmi_endpoint *ep, const char *peer_id);
+/* Who is in the room is about to be told anew. */
+void rmi_ep_recovery_all_away(struct rmi_endpoint *ep);
+void rmi_ep_recovery_here(struct rmi_endpoint *ep, const char *peer_id);
+void rmi_ep_recovery_clear(struct rmi_endpoint *ep);
+int64_t rmi_ep_recovery_deadline(const struct rmi_endpoint *ep);
+void rmi_ep_recovery_run(struct rmi_endpoint *ep);
 
 /* endpoint_signaling.c */
 void rmi_ep_drain_signaling(struct rmi_endpoint *ep);

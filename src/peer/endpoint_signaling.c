@@ -52,14 +52,24 @@ static bool was_connected(const struct rmi_ep_peer *p) {
     return rmi_pc_steps_of(p->pc)->connected_us != 0;
 }
 
+/* The next connection to the peer takes the place of this one. */
+static void replace_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
+    p->superseded = true;
+    drop_peer(ep, p);
+}
+
 static void found(struct rmi_endpoint *ep, const char *peer_id, bool offer) {
     rmi_ep_post(ep, RMI_EP_EV_PEER_FOUND, peer_id);
+    rmi_ep_recovery_here(ep, peer_id);
     struct rmi_ep_peer *p = rmi_ep_find(ep, peer_id);
     if (p) {
         p->left = false;
         if (was_connected(p))
-            return;       /* signaling came back; the connection never went */
-        drop_peer(ep, p); /* half-done negotiation of an earlier signaling session */
+            return; /* signaling came back; the connection never went */
+        bool ours = p->offerer;
+        replace_peer(ep, p); /* half-done negotiation of an earlier signaling session */
+        if (ours)
+            rmi_ep_recovery_resume(ep, peer_id);
     }
     if (!offer || !ep->config.auto_connect)
         return;
@@ -72,7 +82,7 @@ static void on_offer(struct rmi_endpoint *ep, const char *from, const char *sdp)
     size_t len = strlen(sdp);
     struct rmi_ep_peer *p = rmi_ep_find(ep, from);
     if (p && !rmi_pc_same_session(p->pc, sdp, len)) {
-        drop_peer(ep, p); /* the peer started over (crash, reload): its new session replaces the old one */
+        replace_peer(ep, p); /* the peer started over (crash, reload, failure): its new session replaces the old one */
         p = NULL;
     }
     bool fresh = !p;
@@ -94,6 +104,8 @@ static void on_offer(struct rmi_endpoint *ep, const char *from, const char *sdp)
         else
             post_error(ep, from, err, detail);
     }
+    if (!err && !was_connected(p))
+        p->offerer = false; /* after glare, too: ours was taken back */
     rmi_ep_drain_peer(ep, p);
 }
 
@@ -136,6 +148,7 @@ static void on_candidate(struct rmi_endpoint *ep, const struct rmi_sig_event *ev
 
 static void on_left(struct rmi_endpoint *ep, const char *peer_id) {
     rmi_ep_post(ep, RMI_EP_EV_PEER_LEFT, peer_id);
+    rmi_ep_recovery_cancel(ep, peer_id);
     struct rmi_ep_peer *p = rmi_ep_find(ep, peer_id);
     if (!p)
         return;
@@ -148,19 +161,23 @@ static void on_left(struct rmi_endpoint *ep, const char *peer_id) {
     rmi_ep_drain_peer(ep, p);
 }
 
-/* A goodbye. Before anything was connected it is the other side's failure, whose reason is ours to report too. */
+/* A goodbye; or, when it names an error or nothing was connected yet, the other side's failure, whose reason is ours to
+ * report too. */
 static void on_disconnected(struct rmi_endpoint *ep, const char *from, const char *reason) {
     struct rmi_ep_peer *p = rmi_ep_find(ep, from);
+    rm_err err = rmi_err_by_name(reason, RM_E_CLOSED);
+    if (err == RM_E_CLOSED)
+        rmi_ep_recovery_cancel(ep, from);
     if (!p)
         return;
-    if (was_connected(p) || rmi_pc_steps_of(p->pc)->dtls_us) {
+    bool was_up = was_connected(p) || rmi_pc_steps_of(p->pc)->dtls_us;
+    if (was_up && err == RM_E_CLOSED) {
         drop_peer(ep, p);
         return;
     }
     char detail[256];
     snprintf(detail, sizeof detail, "the peer gave up: %.200s", reason[0] ? reason : "no reason given");
-    rm_err err = rmi_err_by_name(reason, RM_E_CLOSED);
-    if (ep->relay_err && (err == RM_E_ICE_FAILED || err == RM_E_ICE_NO_RELAY))
+    if (!was_up && ep->relay_err && (err == RM_E_ICE_FAILED || err == RM_E_ICE_NO_RELAY))
         err = ep->relay_err; /* it found no path, and the one missing is ours: the better reason */
     p->tell = false;
     rmi_pc_abort(p->pc, ep->now_us, err, detail);
@@ -218,6 +235,7 @@ static void handle(struct rmi_endpoint *ep, const struct rmi_sig_event *ev) {
     case RMI_SIG_EV_ANNOUNCED:
         if (!ep->ready_us)
             ep->ready_us = ep->now_us;
+        rmi_ep_recovery_all_away(ep);
         for (size_t i = 0; i < ev->others_count && !ep->closed; i++)
             found(ep, ev->others[i], true);
         break;

@@ -17,6 +17,7 @@
 #include <jansson.h>
 
 #define SENT_MAX 64
+#define RETRY_US RMI_SEC(1)
 
 struct bench {
     struct rmi_endpoint *ep;
@@ -62,7 +63,7 @@ static struct rmi_dtls_cert *make_cert(void *ctx) {
 }
 
 static void open_bench_full(struct bench *b, const char *peer_id, uint32_t max_peers, uint64_t seed,
-                            struct rmi_dtls_cert *(*new_cert)(void *ctx)) {
+                            struct rmi_dtls_cert *(*new_cert)(void *ctx), uint32_t retries) {
     memset(b, 0, sizeof *b);
     b->now_us = RMI_SEC(1000);
     rmt_virtual_time_set(b->now_us);
@@ -84,6 +85,7 @@ static void open_bench_full(struct bench *b, const char *peer_id, uint32_t max_p
         .audio = true,
         .data = true,
         .video_first = RMI_JSEP_VP9,
+        .reconnect = {.max_retries = retries, .initial_us = RETRY_US, .max_us = RMI_SEC(30), .multiplier = 2.0},
     };
     assert_int_equal(rmi_endpoint_create(&c, b->now_us, &b->ep), RM_OK);
     struct rmi_addr addr;
@@ -94,11 +96,11 @@ static void open_bench_full(struct bench *b, const char *peer_id, uint32_t max_p
 }
 
 static void open_bench(struct bench *b, const char *peer_id, uint32_t max_peers) {
-    open_bench_full(b, peer_id, max_peers, strlen(peer_id), NULL);
+    open_bench_full(b, peer_id, max_peers, strlen(peer_id), NULL, 0);
 }
 
 static void open_bench_seeded(struct bench *b, const char *peer_id, uint32_t max_peers, uint64_t seed) {
-    open_bench_full(b, peer_id, max_peers, seed, NULL);
+    open_bench_full(b, peer_id, max_peers, seed, NULL, 0);
 }
 
 static void close_bench(struct bench *b) {
@@ -391,7 +393,7 @@ static void each_peer_may_have_its_certificate(void **state) {
     (void)state;
     struct bench b;
     char *offers[2] = {NULL, NULL};
-    open_bench_full(&b, "me", 10, 3, make_cert);
+    open_bench_full(&b, "me", 10, 3, make_cert, 0);
     announce(&b, json_pack("[s]", "x"));
     assert_int_equal(count_sent(&b, "peer.offer", &offers[0]), 1);
     assert_int_equal(rmi_endpoint_connect_peer(b.ep, b.now_us, "y"), RM_OK);
@@ -412,6 +414,132 @@ static void each_peer_may_have_its_certificate(void **state) {
     close_bench(&b);
 }
 
+static void goodbye(struct bench *b, const char *from, const char *reason) {
+    say(b, json_pack("{s:s, s:{s:s, s:s, s:s}}", "method", "peer.disconnected", "params", "peer_id", from, "from", from,
+                     "reason", reason));
+}
+
+/* Until a time, waking when the endpoint wants to be woken. */
+static void run_to(struct bench *b, int64_t end_us) {
+    while (b->now_us < end_us) {
+        b->now_us = rmi_min64(end_us, rmi_max64(b->now_us + 1, rmi_endpoint_next_deadline(b->ep)));
+        rmt_virtual_time_set(b->now_us);
+        rmi_endpoint_timeout(b->ep, b->now_us);
+    }
+}
+
+static uint32_t live(const struct bench *b) {
+    struct rmi_endpoint_stats stats;
+    rmi_endpoint_get_stats(b->ep, &stats);
+    return stats.peers;
+}
+
+/* A failure is tried again after its delay; what ends it on purpose, or would end the same again, is not. */
+static void failures_are_tried_again_and_goodbyes_are_not(void **state) {
+    (void)state;
+    static const struct {
+        const char *reason;
+        bool again;
+    } cases[] = {
+        {"RM_E_ICE_FAILED", true}, {"RM_E_DTLS_TIMEOUT", true},      {"closed", false}, {"RM_E_CLOSED", false},
+        {"RM_E_LIMIT", false},     {"RM_E_DTLS_FINGERPRINT", false}, {"", false},       {"leaving", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bench b;
+        struct rmi_endpoint_event ev = {0};
+        open_bench_full(&b, "me", 10, i, NULL, 2);
+        announce(&b, json_pack("[s]", "x"));
+        goodbye(&b, "x", cases[i].reason);
+        assert_int_equal(live(&b), 0);
+        int64_t failed_us = b.now_us;
+        assert_int_equal(next_event(&b, RMI_EP_EV_RECONNECTING, &ev), cases[i].again);
+        if (cases[i].again) {
+            assert_string_equal(ev.peer_id, "x");
+            assert_int_equal(ev.attempt, 1);
+            assert_in_range(ev.duration_us, RETRY_US, RETRY_US * 5 / 4);
+            run_to(&b, failed_us + ev.duration_us - 1);
+            assert_int_equal(count_sent(&b, "peer.offer", NULL), 1);
+            run_to(&b, failed_us + ev.duration_us);
+            assert_int_equal(count_sent(&b, "peer.offer", NULL), 2);
+            assert_int_equal(live(&b), 1);
+        }
+        run_to(&b, failed_us + RMI_SEC(20));
+        assert_int_equal(count_sent(&b, "peer.offer", NULL), cases[i].again ? 2 : 1);
+        close_bench(&b);
+    }
+}
+
+static void a_goodbye_or_a_leave_ends_the_wait(void **state) {
+    (void)state;
+    for (int leave = 0; leave < 2; leave++) {
+        struct bench b;
+        open_bench_full(&b, "me", 10, 5, NULL, 2);
+        announce(&b, json_pack("[s]", "x"));
+        goodbye(&b, "x", "RM_E_ICE_FAILED");
+        if (leave)
+            say(&b, json_pack("{s:s, s:{s:s}}", "method", "peer.left", "params", "peer_id", "x"));
+        else
+            goodbye(&b, "x", "closed");
+        run_to(&b, b.now_us + RMI_SEC(100));
+        assert_int_equal(count_sent(&b, "peer.offer", NULL), 1);
+        close_bench(&b);
+    }
+}
+
+/* The peer calls while an attempt of ours waits: its offer is taken, ours is not made, and there is one connection. */
+static void an_offer_during_the_wait_takes_its_place(void **state) {
+    (void)state;
+    struct bench b;
+    char *offer = someones_offer("other");
+    open_bench_full(&b, "me", 10, 6, NULL, 2);
+    announce(&b, json_pack("[s]", "other"));
+    goodbye(&b, "other", "RM_E_ICE_FAILED");
+    say(&b, notification("peer.offer", "other", "sdp", offer));
+    assert_int_equal(live(&b), 1);
+    assert_int_equal(count_sent(&b, "peer.answer", NULL), 1);
+    run_to(&b, b.now_us + RMI_SEC(5));
+    assert_int_equal(live(&b), 1);
+    assert_int_equal(count_sent(&b, "peer.offer", NULL), 1);
+    run_to(&b, b.now_us + RMI_SEC(100)); /* it comes to nothing: calling again is the other side's now */
+    assert_int_equal(live(&b), 0);
+    assert_int_equal(count_sent(&b, "peer.offer", NULL), 1);
+    free(offer);
+    close_bench(&b);
+}
+
+/* An attempt that finds max_peers connections counts, says so, and the next one follows. */
+static void a_full_house_holds_attempts_up(void **state) {
+    (void)state;
+    struct bench b;
+    struct rmi_endpoint_event ev = {0};
+    open_bench_full(&b, "me", 1, 7, NULL, 3);
+    announce(&b, json_pack("[s]", "x"));
+    goodbye(&b, "x", "RM_E_ICE_FAILED");
+    assert_int_equal(rmi_endpoint_connect_peer(b.ep, b.now_us, "y"), RM_OK);
+    run_to(&b, b.now_us + RMI_MS(1500));
+    assert_true(next_event(&b, RMI_EP_EV_ERROR, &ev) && ev.err == RM_E_LIMIT && !strcmp(ev.peer_id, "x"));
+    assert_true(next_event(&b, RMI_EP_EV_RECONNECTING, &ev) && ev.attempt == 2);
+    assert_int_equal(rmi_endpoint_disconnect_peer(b.ep, b.now_us, "y"), RM_OK);
+    run_to(&b, b.now_us + RMI_SEC(3));
+    assert_non_null(rmi_endpoint_peer(b.ep, "x"));
+    assert_int_equal(count_sent(&b, "peer.offer", NULL), 3);
+    close_bench(&b);
+}
+
+static void closing_ends_all_waits(void **state) {
+    (void)state;
+    struct bench b;
+    open_bench_full(&b, "me", 10, 8, NULL, 5);
+    announce(&b, json_pack("[s, s]", "x", "y"));
+    goodbye(&b, "x", "RM_E_ICE_FAILED");
+    goodbye(&b, "y", "RM_E_ICE_FAILED");
+    rmi_endpoint_close(b.ep, b.now_us);
+    run_to(&b, b.now_us + RMI_SEC(100));
+    assert_int_equal(count_sent(&b, "peer.offer", NULL), 2);
+    assert_int_equal(rmi_endpoint_next_deadline(b.ep), RMI_NEVER);
+    close_bench(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newcomer_offers_to_everybody),
@@ -424,6 +552,11 @@ int main(void) {
         cmocka_unit_test(each_peer_may_have_its_certificate),
         cmocka_unit_test(an_answer_to_a_former_holder_of_our_id_is_dropped),
         cmocka_unit_test(noise_is_survived),
+        cmocka_unit_test(failures_are_tried_again_and_goodbyes_are_not),
+        cmocka_unit_test(a_goodbye_or_a_leave_ends_the_wait),
+        cmocka_unit_test(an_offer_during_the_wait_takes_its_place),
+        cmocka_unit_test(a_full_house_holds_attempts_up),
+        cmocka_unit_test(closing_ends_all_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

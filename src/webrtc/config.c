@@ -12,6 +12,10 @@
 #define DEFAULT_MAX_PEERS 10
 #define DEFAULT_LIVENESS_MS 2000
 #define DEFAULT_ICE_TIMEOUT_MS 9500 /* a failure is reported within 10 s, the way to the user included */
+#define DEFAULT_RECONNECTS 5        /* this and the waits: values of RemoteMedia */
+#define DEFAULT_BACKOFF_INITIAL_MS 1000
+#define DEFAULT_BACKOFF_MAX_MS 30000
+#define DEFAULT_BACKOFF_MULTIPLIER 2.0
 #define DEFAULT_JITTER_MS 50
 #define DEFAULT_RTCP_MS 5000
 #define DEFAULT_BITRATE_KBPS 2000
@@ -30,6 +34,11 @@
 #define LIVENESS_MAX_MS 30000
 #define ICE_TIMEOUT_MIN_MS 1000
 #define ICE_TIMEOUT_MAX_MS 120000
+#define RECONNECTS_MAX 100
+#define BACKOFF_MIN_MS 100 /* an offer holds a whole description: fewer than ten a second */
+#define BACKOFF_INITIAL_MAX_MS 60000
+#define BACKOFF_MAX_MS 600000
+#define BACKOFF_MULTIPLIER_MAX 10.0
 
 void rm_webrtc_config_init(rm_webrtc_config *c) {
     memset(c, 0, sizeof *c);
@@ -49,6 +58,10 @@ void rm_webrtc_config_init(rm_webrtc_config *c) {
     c->video_framerate_fps = DEFAULT_FPS;
     c->audio_frame_us = DEFAULT_AUDIO_FRAME_US;
     c->audio_bitrate_bps = DEFAULT_AUDIO_BPS;
+    c->max_reconnect_retries = DEFAULT_RECONNECTS;
+    c->reconnect_backoff_initial_ms = DEFAULT_BACKOFF_INITIAL_MS;
+    c->reconnect_backoff_max_ms = DEFAULT_BACKOFF_MAX_MS;
+    c->reconnect_backoff_multiplier = DEFAULT_BACKOFF_MULTIPLIER;
     c->liveness_ms = DEFAULT_LIVENESS_MS;
     c->ice_timeout_ms = DEFAULT_ICE_TIMEOUT_MS;
     c->log_level = RM_LOG_WARN;
@@ -60,6 +73,11 @@ void rm_webrtc_config_init_low_latency(rm_webrtc_config *c) {
     c->video_codec = RM_VIDEO_VP8;
     c->rtcp_interval_ms = 2000;
     c->target_bitrate_kbps = 1500;
+    c->max_reconnect_retries = 10;
+    c->reconnect_backoff_initial_ms = 500;
+    c->reconnect_backoff_max_ms = 10000;
+    c->reconnect_backoff_multiplier = 1.5;
+    c->ice_timeout_ms = 15000;
 }
 
 void rm_webrtc_config_init_high_quality(rm_webrtc_config *c) {
@@ -68,6 +86,7 @@ void rm_webrtc_config_init_high_quality(rm_webrtc_config *c) {
     c->jitter_buffer_size_ms = 100;
     c->target_bitrate_kbps = 4000;
     c->max_video_resolution = "1080p";
+    c->ice_timeout_ms = 30000;
 }
 
 void rm_webrtc_config_init_mobile_network(rm_webrtc_config *c) {
@@ -79,6 +98,11 @@ void rm_webrtc_config_init_mobile_network(rm_webrtc_config *c) {
     c->target_bitrate_kbps = 800;
     c->max_video_resolution = "480p";
     c->video_framerate_fps = 24;
+    c->max_reconnect_retries = 15;
+    c->reconnect_backoff_initial_ms = 2000;
+    c->reconnect_backoff_max_ms = 60000;
+    c->reconnect_backoff_multiplier = 1.5;
+    c->ice_timeout_ms = 45000;
 }
 
 static void check_servers(const rm_webrtc_config *c, struct rmi_sbuf *f) {
@@ -112,6 +136,17 @@ static void check_servers(const rm_webrtc_config *c, struct rmi_sbuf *f) {
 static void check_range(struct rmi_sbuf *f, const char *field, uint32_t value, uint32_t lo, uint32_t hi) {
     if (value < lo || value > hi)
         rmi_sbuf_addf(f, "%s: %u is outside %u..%u\n", field, value, lo, hi);
+}
+
+static void check_reconnect(const rm_webrtc_config *c, struct rmi_sbuf *f) {
+    check_range(f, "max_reconnect_retries", c->max_reconnect_retries, 0, RECONNECTS_MAX);
+    check_range(f, "reconnect_backoff_initial_ms", c->reconnect_backoff_initial_ms, BACKOFF_MIN_MS,
+                BACKOFF_INITIAL_MAX_MS);
+    check_range(f, "reconnect_backoff_max_ms", c->reconnect_backoff_max_ms, BACKOFF_MIN_MS, BACKOFF_MAX_MS);
+    if (c->reconnect_backoff_max_ms < c->reconnect_backoff_initial_ms)
+        rmi_sbuf_add(f, "reconnect_backoff_max_ms: is less than reconnect_backoff_initial_ms\n");
+    if (!(c->reconnect_backoff_multiplier >= 1.0 && c->reconnect_backoff_multiplier <= BACKOFF_MULTIPLIER_MAX))
+        rmi_sbuf_add(f, "reconnect_backoff_multiplier: is outside 1..10\n"); /* so is what is no number */
 }
 
 static void check_media(const rm_webrtc_config *c, struct rmi_sbuf *f) {
@@ -155,6 +190,7 @@ rm_err rm_webrtc_config_check(const rm_webrtc_config *c, char *faults, size_t fa
         check_range(&f, "max_peers", c->max_peers, 1, RM_PEERS_MAX);
         check_range(&f, "liveness_ms", c->liveness_ms, LIVENESS_MIN_MS, LIVENESS_MAX_MS);
         check_range(&f, "ice_timeout_ms", c->ice_timeout_ms, ICE_TIMEOUT_MIN_MS, ICE_TIMEOUT_MAX_MS);
+        check_reconnect(c, &f);
         check_media(c, &f);
         if (!c->enable_audio && !c->enable_video && !c->enable_data_channel)
             rmi_sbuf_add(&f, "enable_audio, enable_video, enable_data_channel: at least one must be on\n");

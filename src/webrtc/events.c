@@ -42,14 +42,18 @@ void rmi_webrtc_drain_events(struct rm_webrtc *t) {
     static const rm_event_type types[] = {
         [RMI_EP_EV_SIGNALING] = RM_EV_SIGNALING,   [RMI_EP_EV_PEER_FOUND] = RM_EV_PEER_FOUND,
         [RMI_EP_EV_PEER_STATE] = RM_EV_PEER_STATE, [RMI_EP_EV_PEER_LEFT] = RM_EV_PEER_LEFT,
-        [RMI_EP_EV_ERROR] = RM_EV_ERROR,
+        [RMI_EP_EV_ERROR] = RM_EV_ERROR,           [RMI_EP_EV_RECONNECTING] = RM_EV_RECONNECTING,
+        [RMI_EP_EV_RECOVERED] = RM_EV_RECOVERED,
     };
     struct rmi_endpoint_event in;
     while (!atomic_load(&t->destroying) && rmi_endpoint_poll_event(t->ep, &in)) {
         rm_event ev = {.type = types[in.type],
                        .signaling = (rm_signaling_state)in.signaling,
                        .peer_state = (rm_peer_state)in.state,
-                       .err = in.err};
+                       .err = in.err,
+                       .attempt = in.attempt};
+        uint32_t ms = (uint32_t)rmi_min64(in.duration_us / 1000, UINT32_MAX);
+        *(in.type == RMI_EP_EV_RECOVERED ? &ev.recovery_ms : &ev.delay_ms) = ms;
         memcpy(ev.peer_id, in.peer_id, sizeof ev.peer_id);
         memcpy(ev.detail, in.detail, sizeof ev.detail);
         rmi_webrtc_emit(t, &ev);

@@ -2,6 +2,7 @@
 /* Every fault of a configuration is reported at once, by field; the calls refuse what their header says they refuse. */
 #include "support/api.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,9 +12,20 @@ static bool names(const char *faults, const char *field) {
 }
 
 static void faults_have_their_fields(void) {
-    static const char *const fields[] = {
-        "signaling_url:",       "peer_id:",   "room:",        "bind_address:",   "stun_servers[0]:",
-        "turn_servers[0].url:", "max_peers:", "liveness_ms:", "ice_timeout_ms:", "enable_audio, enable_video"};
+    static const char *const fields[] = {"signaling_url:",
+                                         "peer_id:",
+                                         "room:",
+                                         "bind_address:",
+                                         "stun_servers[0]:",
+                                         "turn_servers[0].url:",
+                                         "max_peers:",
+                                         "liveness_ms:",
+                                         "ice_timeout_ms:",
+                                         "enable_audio, enable_video",
+                                         "max_reconnect_retries:",
+                                         "reconnect_backoff_initial_ms:",
+                                         "reconnect_backoff_max_ms:",
+                                         "reconnect_backoff_multiplier:"};
     char faults[2048];
     rm_webrtc_config c;
     rm_webrtc_config_init(&c);
@@ -27,6 +39,10 @@ static void faults_have_their_fields(void) {
     c.max_peers = 0;
     c.liveness_ms = 1;
     c.ice_timeout_ms = 1;
+    c.max_reconnect_retries = 101;
+    c.reconnect_backoff_initial_ms = 99;
+    c.reconnect_backoff_max_ms = 600001;
+    c.reconnect_backoff_multiplier = NAN;
     c.enable_audio = c.enable_video = c.enable_data_channel = false;
     RMT_REQUIRE(rm_webrtc_config_check(&c, faults, sizeof faults) == RM_E_CONFIG);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
@@ -43,6 +59,34 @@ static void faults_have_their_fields(void) {
     rm_webrtc_config_init(&c);
     c.relay_only = true;
     RMT_REQUIRE(rm_webrtc_config_check(&c, faults, sizeof faults) == RM_E_CONFIG && names(faults, "relay_only:"));
+    rm_webrtc_config_init(&c);
+    c.reconnect_backoff_initial_ms = 2000;
+    c.reconnect_backoff_max_ms = 1000;
+    RMT_REQUIRE(rm_webrtc_config_check(&c, faults, sizeof faults) == RM_E_CONFIG);
+    RMT_REQUIRE(names(faults, "reconnect_backoff_max_ms:"));
+}
+
+/* The values of RemoteMedia's presets, each of which is a valid configuration. */
+static void presets_reconnect_as_their_purpose_says(void) {
+    static const struct {
+        void (*init)(rm_webrtc_config *);
+        uint32_t retries, initial_ms, max_ms, ice_ms;
+        double multiplier;
+    } presets[] = {
+        {rm_webrtc_config_init, 5, 1000, 30000, 9500, 2.0},
+        {rm_webrtc_config_init_low_latency, 10, 500, 10000, 15000, 1.5},
+        {rm_webrtc_config_init_high_quality, 5, 1000, 30000, 30000, 2.0},
+        {rm_webrtc_config_init_mobile_network, 15, 2000, 60000, 45000, 1.5},
+    };
+    for (size_t i = 0; i < sizeof presets / sizeof presets[0]; i++) {
+        rm_webrtc_config c;
+        presets[i].init(&c);
+        RMT_REQUIRE(rm_webrtc_config_check(&c, NULL, 0) == RM_OK);
+        RMT_REQUIRE(c.max_reconnect_retries == presets[i].retries && c.ice_timeout_ms == presets[i].ice_ms);
+        RMT_REQUIRE(c.reconnect_backoff_initial_ms == presets[i].initial_ms);
+        RMT_REQUIRE(c.reconnect_backoff_max_ms == presets[i].max_ms);
+        RMT_REQUIRE(c.reconnect_backoff_multiplier == presets[i].multiplier);
+    }
 }
 
 static void calls_refuse_what_they_must(void) {
@@ -83,6 +127,7 @@ static void calls_refuse_what_they_must(void) {
 
 int main(void) {
     faults_have_their_fields();
+    presets_reconnect_as_their_purpose_says();
     calls_refuse_what_they_must();
     return 0;
 }

@@ -37,6 +37,8 @@ struct rmt_peer {
     struct conn *conn;
     uint64_t timer, opening;
     uint32_t entered[RMI_PC_CLOSED + 1];
+    uint32_t reconnecting, recovered;
+    struct rmi_endpoint_event last_reconnecting, last_recovered;
     char err_peer[RMI_PEER_ID_MAX];
     rm_err err;
     char detail[256];
@@ -178,6 +180,16 @@ static void note_event(struct rmt_peer *p, const struct rmi_endpoint_event *ev) 
     if (ev->type == RMI_EP_EV_PEER_STATE) {
         p->entered[ev->state]++;
         rmt_vnet_note(p->mesh->v, "%s: %s %s %s", p->id, ev->peer_id, rmi_pc_state_name(ev->state), ev->detail);
+    }
+    if (ev->type == RMI_EP_EV_RECONNECTING) {
+        p->reconnecting++;
+        p->last_reconnecting = *ev;
+        rmt_vnet_note(p->mesh->v, "%s: %s reconnecting, %s", p->id, ev->peer_id, ev->detail);
+    }
+    if (ev->type == RMI_EP_EV_RECOVERED) {
+        p->recovered++;
+        p->last_recovered = *ev;
+        rmt_vnet_note(p->mesh->v, "%s: %s recovered", p->id, ev->peer_id);
     }
     if (ev->err) {
         p->err = ev->err;
@@ -359,6 +371,7 @@ struct rmt_peer *rmt_mesh_add(struct rmt_mesh *m, struct rmt_host *host, const s
         .data = !o->no_data,
         .video_first = RMI_JSEP_VP9,
         .liveness_us = o->liveness_us,
+        .reconnect = o->reconnect,
     };
     RMT_CHECK_INT(m->v, rmi_endpoint_create(&ec, rmt_host_now(host), &p->ep), RM_OK);
     rmi_dtls_cert_unref(&cert);
@@ -459,6 +472,18 @@ size_t rmt_peer_connected(const struct rmt_peer *p) {
 
 uint32_t rmt_peer_entered(const struct rmt_peer *p, enum rmi_pc_state state) {
     return p->entered[state];
+}
+
+uint32_t rmt_peer_reconnecting(const struct rmt_peer *p, struct rmi_endpoint_event *last) {
+    if (last)
+        *last = p->last_reconnecting;
+    return p->reconnecting;
+}
+
+uint32_t rmt_peer_recovered(const struct rmt_peer *p, struct rmi_endpoint_event *last) {
+    if (last)
+        *last = p->last_recovered;
+    return p->recovered;
 }
 
 int64_t rmt_peer_setup_us(const struct rmt_peer *p, const char *other_id) {

@@ -35,6 +35,7 @@ struct rmt_peer_options {
     bool no_video, no_data;
     uint32_t max_peers; /* 0 = 10 */
     int64_t liveness_us;
+    struct rmi_reconnect_policy reconnect; /* zeros: off */
 };
 /* One socket on each interface that is up. Not started. */
 struct rmt_peer *rmt_mesh_add(struct rmt_mesh *mesh, struct rmt_host *host, const struct rmt_peer_options *options);
@@ -54,6 +55,9 @@ const char *rmt_peer_detail(const struct rmt_peer *p);
 size_t rmt_peer_connected(const struct rmt_peer *p); /* connections in state connected */
 /* How often any connection entered this state. */
 uint32_t rmt_peer_entered(const struct rmt_peer *p, enum rmi_pc_state state);
+/* How many events of this kind came, and the newest. */
+uint32_t rmt_peer_reconnecting(const struct rmt_peer *p, struct rmi_endpoint_event *last);
+uint32_t rmt_peer_recovered(const struct rmt_peer *p, struct rmi_endpoint_event *last);
 /* The newest end of set-up seen here: from signaling ready to DTLS done, microseconds; -1 = none yet. */
 int64_t rmt_peer_setup_us(const struct rmt_peer *p, const char *other_id);
 /* RTP received in the clear over all connections. */

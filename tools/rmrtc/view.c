@@ -141,6 +141,10 @@ static void print_change(const struct view *v, const rm_event *ev) {
         printf("signaling %s%s%s\n", rm_signaling_state_name(ev->signaling), ev->err ? "  " : "", line);
     else if (ev->type == RM_EV_ERROR || ev->type == RM_EV_PIPELINE)
         printf("%s%s%s\n", ev->peer_id, ev->peer_id[0] ? "  " : "", line);
+    else if (ev->type == RM_EV_RECONNECTING)
+        printf("%s  called again in %.1f s (%s)\n", ev->peer_id, ev->delay_ms / 1000.0, ev->detail);
+    else if (ev->type == RM_EV_RECOVERED)
+        printf("%s  back after %.1f s\n", ev->peer_id, ev->recovery_ms / 1000.0);
     else if (ev->type == RM_EV_PEER_STATE)
         for (size_t i = 0; i < v->peer_count; i++)
             if (!strcmp(v->peers[i].peer_id, ev->peer_id)) {
