@@ -20,7 +20,7 @@ check: build ## unit tests and a short simulation, under a minute
 test: ## all tests; installs what is missing; ends with "N passed, N failed"
 	@scripts/run-tests.sh
 
-demo: ## two peers connect through a signaling server on this machine
+demo: ## see it: a clip goes to a peer, its background is blurred there, and it comes back
 	scripts/bootstrap.sh --minimal
 	cmake --preset release -DRM_TESTS=OFF
 	ninja -C build

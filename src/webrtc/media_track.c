@@ -85,6 +85,11 @@ static void note_use(struct rmi_media_track *track) {
         rmi_media_ask_network(track->media, true);
 }
 
+static int64_t clock_us(void *ctx) {
+    (void)ctx;
+    return rmi_now_us();
+}
+
 /* ---- sound ---- */
 
 static rm_err open_audio(struct rmi_media_track *track) {
@@ -95,6 +100,7 @@ static rm_err open_audio(struct rmi_media_track *track) {
     if (c->audio_frame_us <= LOW_DELAY_FRAME_US)
         sc.encoder.use = RMI_AUDIO_USE_LOW_DELAY;
     sc.encoder.bitrate_bps = c->audio_bitrate_bps;
+    sc.clock_us = clock_us;
     sc.on_batch = on_batch;
     sc.ctx = track;
     return rmi_audio_sender_create(&sc, &track->audio);
@@ -115,11 +121,6 @@ rm_err rmi_media_track_audio(struct rmi_media_track *track, rm_runtime_data *aud
 }
 
 /* ---- pictures ---- */
-
-static int64_t clock_us(void *ctx) {
-    (void)ctx;
-    return rmi_now_us();
-}
 
 static rm_err open_video(struct rmi_media_track *track, int format, const struct rmi_video_sender_settings *settings) {
     struct rmi_video_sender_config sc;

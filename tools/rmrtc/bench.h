@@ -8,6 +8,7 @@
 #include <remotemedia/webrtc.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* One figure: {"id","metric","value","unit","limit","goal","pass","goal_met","n"} (DESIGN section 8). NAN = no limit or
  * goal. */
@@ -46,6 +47,8 @@ double bench_percentile(double *values, size_t n, double percent);
 long bench_open_descriptors(void);
 long bench_threads(void);
 long bench_rss_kib(void);
+/* Lines with more than blanks and comments. */
+size_t bench_count_code(FILE *f);
 
 /* Each returns false when it could not run. */
 bool bench_first_picture(struct bench *b);   /* SC-001 */

@@ -58,8 +58,7 @@ bool bench_heap(struct bench *b) {
 
 /* ---- SC-010 ---- */
 
-/* Lines with more than blanks and comments. */
-static size_t count_code(FILE *f) {
+size_t bench_count_code(FILE *f) {
     char line[512];
     size_t n = 0;
     bool comment = false;
@@ -89,7 +88,7 @@ bool bench_code(struct bench *b) {
         fprintf(stderr, "rmrtc bench: SC-010: no examples/01_blur_call.c here; not counted\n");
         return true;
     }
-    size_t n = count_code(f);
+    size_t n = bench_count_code(f);
     fclose(f);
     bench_report(b, &(struct figure){"SC-010", "example_lines_of_code", "", (double)n, 50, 40, 1});
     return true;

@@ -40,7 +40,8 @@ static const char help[] =
     "  --load FILE.so     node types from a shared object, up to 8 times\n"
     "  --record FILE      write what is received (.mkv .mp4 .webm ...)\n"
     "  --snapshot FILE    the last received picture as PNG, when leaving\n"
-    "  --snapshot-sent FILE  the last sent picture as PNG, when leaving\n"
+    "  --snapshot-sent FILE  the sent picture that the last received one was made of (by their stamps), or the last "
+    "one\n"
     "  --video-codec C    h264 (default), vp8 or vp9 first\n"
     "  --bitrate KBPS     of video, 50..50000; default 2000; falls below when peers report losses\n"
     "  --size WxH         of the test picture, or to scale a file to\n"
@@ -368,6 +369,7 @@ static bool open_publisher(struct join *j, rm_webrtc *t) {
     j->publish.transport = t;
     j->publish.audio = j->config.enable_audio;
     j->publish.video = j->config.enable_video;
+    j->publish.keep = j->snapshot_sent != NULL;
     rm_err err = publisher_start(&j->publish, &j->publisher, detail, sizeof detail);
     if (err)
         fprintf(stderr, "rmrtc join: --publish: %s\n", detail);
@@ -388,10 +390,14 @@ static bool save(const char *path, rm_runtime_data *picture, const char *which) 
 
 static bool save_snapshots(struct join *j) {
     bool ok = true;
+    rm_runtime_data *received = sink_last_picture(j->sink);
+    const rm_video *like = received ? rm_runtime_data_video(received) : NULL;
     if (j->snapshot_sent && j->publisher)
-        ok = save(j->snapshot_sent, publisher_last_picture(j->publisher), "sent");
+        ok = save(j->snapshot_sent, publisher_picture(j->publisher, like), "sent");
     if (j->snapshot)
-        ok = save(j->snapshot, sink_last_picture(j->sink), "received") && ok;
+        ok = save(j->snapshot, received, "received") && ok;
+    else
+        rm_runtime_data_unref(&received);
     return ok;
 }
 

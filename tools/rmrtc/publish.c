@@ -20,6 +20,7 @@
 #define TEST_WIDTH 1280
 #define TEST_HEIGHT 720
 #define TEST_FPS 30
+#define PICTURES_KEPT 16 /* half a second: those whose processed ones come back now are among them */
 
 struct publisher {
     struct publisher_config config;
@@ -35,13 +36,15 @@ struct publisher {
     /* A file. */
     rm_pipeline_runner *runner;
     rm_stream_session *session;
+    int64_t reader_cpu_ns; /* of its thread when it last had sent something */
     uint64_t stamped;      /* pictures */
     int64_t audio_zero_us; /* when its first sample would have come out of a microphone; 0: not known yet */
     uint64_t samples;
     float *marker[MARKER_KINDS]; /* at marker_rate_hz */
     uint32_t marker_rate_hz;
     pthread_mutex_t mutex;
-    rm_runtime_data *last_picture;
+    rm_runtime_data *kept[PICTURES_KEPT]; /* the last ones; only one unless they are to be kept */
+    size_t kept_count, last_kept;
     char failure[RM_RUN_DETAIL_MAX];
 };
 
@@ -54,10 +57,10 @@ static void note(struct publisher *p, rm_err err, atomic_ullong *count) {
 }
 
 static void keep_picture(struct publisher *p, rm_runtime_data *data) {
-    rm_runtime_data *old;
     pthread_mutex_lock(&p->mutex);
-    old = p->last_picture;
-    p->last_picture = rm_runtime_data_ref(data);
+    p->last_kept = (p->last_kept + 1) % p->kept_count;
+    rm_runtime_data *old = p->kept[p->last_kept];
+    p->kept[p->last_kept] = rm_runtime_data_ref(data);
     pthread_mutex_unlock(&p->mutex);
     rm_runtime_data_unref(&old);
 }
@@ -174,6 +177,7 @@ static void mark_sound(struct publisher *p, rm_runtime_data *data) {
     p->samples += a->frame_count;
 }
 
+/* On the thread that reads and decodes, and does nothing else than this and sending. */
 static void on_output(rm_stream_session *session, const rm_transport_data *output, void *user) {
     struct publisher *p = user;
     (void)session;
@@ -181,7 +185,9 @@ static void on_output(rm_stream_session *session, const rm_transport_data *outpu
         stamp_picture(p, output->data);
     else if (p->config.stamp && rm_runtime_data_audio(output->data))
         mark_sound(p, output->data);
+    atomic_fetch_add(&p->source_cpu_ns, thread_cpu_ns() - p->reader_cpu_ns);
     send_data(p, output->data);
+    p->reader_cpu_ns = thread_cpu_ns();
 }
 
 static void on_event(const rm_run_event *event, void *user) {
@@ -261,6 +267,7 @@ rm_err publisher_start(const struct publisher_config *config, struct publisher *
     if (!p)
         return RM_E_NO_MEMORY;
     p->config = *config;
+    p->kept_count = config->keep ? PICTURES_KEPT : 1;
     pthread_mutex_init(&p->mutex, NULL);
     detail[0] = '\0';
     rm_err err = !strcmp(config->source, "test") ? start_test(p) : start_file(p, detail, detail_size);
@@ -286,7 +293,8 @@ void publisher_stop(struct publisher **pp) {
     rm_pipeline_runner_destroy(&p->runner);
     test_video_destroy(&p->video);
     test_audio_destroy(&p->audio);
-    rm_runtime_data_unref(&p->last_picture);
+    for (size_t i = 0; i < p->kept_count; i++)
+        rm_runtime_data_unref(&p->kept[i]);
     for (int k = 0; k < MARKER_KINDS; k++)
         free(p->marker[k]);
     pthread_mutex_destroy(&p->mutex);
@@ -301,9 +309,16 @@ void publisher_get_stats(const struct publisher *p, struct publisher_stats *out)
                                     .source_cpu_s = (double)atomic_load(&p->source_cpu_ns) / 1e9};
 }
 
-rm_runtime_data *publisher_last_picture(struct publisher *p) {
+rm_runtime_data *publisher_picture(struct publisher *p, const rm_video *like) {
+    int64_t time_us, like_us;
+    uint8_t frame, like_frame;
+    bool wanted = like && stamp_read(like, &like_us, &like_frame);
     pthread_mutex_lock(&p->mutex);
-    rm_runtime_data *picture = p->last_picture ? rm_runtime_data_ref(p->last_picture) : NULL;
+    rm_runtime_data *picture = p->kept[p->last_kept];
+    for (size_t i = 0; wanted && i < p->kept_count; i++)
+        if (p->kept[i] && stamp_read(rm_runtime_data_video(p->kept[i]), &time_us, &frame) && time_us == like_us)
+            picture = p->kept[i];
+    rm_runtime_data_ref(picture);
     pthread_mutex_unlock(&p->mutex);
     return picture;
 }

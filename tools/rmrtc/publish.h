@@ -19,6 +19,7 @@ struct publisher_config {
     bool audio, video;
     bool stamp; /* files too get stamps (stamp.h) and markers (marker.h), so that whoever receives them knows their age;
                    the test source always has them */
+    bool keep;  /* so many pictures that publisher_picture finds the one that a processed one was made of */
 };
 
 /* Errors are told in `detail`. */
@@ -28,12 +29,13 @@ void publisher_stop(struct publisher **publisher);
 struct publisher_stats {
     uint64_t pictures, chunks, refused; /* refused: send calls that failed */
     rm_err last_error;
-    double source_cpu_s; /* of drawing the test picture and sound, which a camera would not take */
+    double source_cpu_s; /* of drawing or decoding pictures and sound, which a camera would not take */
 };
 /* Whether it has ended by itself, and why: the file is no media file, cannot be read on, ... */
 bool publisher_failed(struct publisher *publisher, char *detail, size_t detail_size);
-/* The last picture that was sent; the caller's reference. NULL: none yet. */
-rm_runtime_data *publisher_last_picture(struct publisher *publisher);
+/* The sent picture with the stamp of `like`; the last one if there is none, or `like` is NULL. The caller's reference.
+ * NULL: none was sent. */
+rm_runtime_data *publisher_picture(struct publisher *publisher, const rm_video *like);
 void publisher_get_stats(const struct publisher *publisher, struct publisher_stats *out);
 
 #endif

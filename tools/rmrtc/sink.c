@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define PEERS_MAX RM_PEERS_MAX
+#define THREADS_MAX (2 * PEERS_MAX)
 #define SAMPLES_MAX 16384 /* ages kept: nine minutes of pictures; then the oldest give way */
 
 struct ages {
@@ -27,12 +29,19 @@ struct source { /* one peer */
     bool record_tried;
 };
 
+struct bringer { /* a thread that calls */
+    pthread_t thread;
+    double cpu_s; /* of all its life, when it last called */
+};
+
 struct sink {
     struct sink_config config;
     rm_pipeline_runner *runner; /* for recordings */
     pthread_mutex_t mutex;      /* of all below; sound and pictures come on several threads */
     struct source sources[PEERS_MAX];
     size_t source_count;
+    struct bringer bringers[THREADS_MAX];
+    size_t bringer_count;
     struct ages video, audio;
     uint64_t pictures, chunks;
     int64_t first_picture_us;
@@ -155,6 +164,19 @@ static struct source *source_of(struct sink *s, const char *peer_id) {
     return source;
 }
 
+/* A thread that has ended keeps its sum, unless a new one got its number: then the sum of that counts on. */
+static void note_thread(struct sink *s) {
+    struct timespec t;
+    size_t i = 0;
+    while (i < s->bringer_count && !pthread_equal(s->bringers[i].thread, pthread_self()))
+        i++;
+    if (i == THREADS_MAX || clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t))
+        return;
+    if (i == s->bringer_count)
+        s->bringers[s->bringer_count++].thread = pthread_self();
+    s->bringers[i].cpu_s = (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static void take_picture(struct sink *s, rm_runtime_data *data, const rm_video *video, int64_t now_us) {
     int64_t stamped_us;
     uint8_t frame;
@@ -190,6 +212,7 @@ void sink_media(const char *peer_id, rm_runtime_data *data, void *sink) {
     else if (source && audio)
         take_chunk(s, source, audio, now_us);
     rm_stream_session *recording = source ? recording_of(s, source) : NULL;
+    note_thread(s);
     pthread_mutex_unlock(&s->mutex);
     if (recording) {
         rm_transport_data input = {.data = data};
@@ -251,6 +274,8 @@ void sink_get_stats(struct sink *s, struct sink_stats *out) {
                                .chunks = s->chunks,
                                .first_picture_us = s->first_picture_us,
                                .record_error = s->record_error};
+    for (size_t i = 0; i < s->bringer_count; i++)
+        out->threads_cpu_s += s->bringers[i].cpu_s;
     memcpy(out->record_detail, s->record_detail, sizeof out->record_detail);
     summarise(&s->video, &out->video);
     summarise(&s->audio, &out->audio);

@@ -29,6 +29,7 @@ struct sink_stats {
     uint64_t pictures, chunks;
     int64_t first_picture_us; /* when it came; 0: none yet */
     struct sink_latency video, audio;
+    double threads_cpu_s; /* of the threads that bring sound and pictures: receiving, decoding, and taking them here */
     rm_err record_error;
     char record_detail[RM_RUN_DETAIL_MAX];
 };

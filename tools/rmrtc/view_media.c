@@ -96,6 +96,8 @@ json_t *view_sink_json(const struct view *v) {
                           "video_age_ms", latency_json(&s->video), "audio_age_ms", latency_json(&s->audio));
     if (o && s->first_picture_us)
         json_object_set_new(o, "first_picture_ms", json_real((double)(s->first_picture_us - v->started_us) / 1000.0));
+    if (o)
+        json_object_set_new(o, "threads_cpu_s", json_real(s->threads_cpu_s));
     if (o && s->record_error)
         json_object_set_new(o, "record_error", json_string(s->record_detail));
     if (o && v->publisher) {
