@@ -89,6 +89,7 @@ static void start_lane(struct rmi_media_peer *p) {
 static void *peer_up(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp) {
     struct rmi_media *m = ctx;
     struct rmi_media_peer *p = NULL;
+    rmi_media_join_ended(m); /* peers may come and go faster than the tick comes round */
     if (create_peer(m, peer_id, &p)) {
         rmi_log(m->t->log, RMI_LOG_APP, RM_LOG_ERROR, "peer=%s no memory for its media", peer_id);
         return NULL;

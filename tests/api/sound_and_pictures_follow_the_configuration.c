@@ -20,9 +20,10 @@ static bool pictures_came(void *ctx) {
            rmt_stats(w->call->b, "a").video_in.frames >= w->pictures; /* which come a moment later */
 }
 
+/* So many at once may overflow a socket's buffer: all are sent, some may be lost. */
 static bool sound_packets_came(void *ctx) {
     const struct wanted *w = ctx;
-    return rmt_stats(w->call->b, "a").audio_in.packets >= w->packets;
+    return rmt_stats(w->call->a, "b").audio_out.packets >= w->packets && rmt_heard_of(&w->call->ear_b, "a").chunks > 0;
 }
 
 static void each_video_codec(const struct rmi_signaling_thread *s) {
@@ -101,10 +102,7 @@ static void the_length_of_sound_packets(const struct rmi_signaling_thread *s) {
         RMT_REQUIRE(rmt_play(NULL, 0, sound_packets_came, &w, PATIENCE_MS));
         RMT_REQUIRE(rmt_stats(call.a, "b").audio_out.packets == w.packets);
         RMT_REQUIRE(!strcmp(rmt_stats(call.b, "a").audio_in.codec, "opus"));
-        struct rmt_heard h = rmt_heard_of(&call.ear_b, "a");
-        while (h.chunks == 0)
-            h = rmt_heard_of(&call.ear_b, "a");
-        RMT_REQUIRE(h.chunk_samples == chunk_us * 48 / 1000);
+        RMT_REQUIRE(rmt_heard_of(&call.ear_b, "a").chunk_samples == chunk_us * 48 / 1000);
         rmt_call_end(&call);
     }
 }
@@ -118,7 +116,7 @@ static uint64_t bytes_of_a_second(const struct rmi_signaling_thread *s, uint32_t
     struct rmt_source source = {.t = call.a, .amplitude = 0.5F, .loud_noise = true};
     RMT_REQUIRE(rmt_send_sound(&source, SECOND_US) == RM_OK);
     RMT_REQUIRE(rmt_play(NULL, 0, sound_packets_came, &(struct wanted){.call = &call, .packets = 100}, PATIENCE_MS));
-    uint64_t bytes = rmt_stats(call.b, "a").audio_in.bytes;
+    uint64_t bytes = rmt_stats(call.a, "b").audio_out.bytes;
     rmt_call_end(&call);
     return bytes;
 }
