@@ -4,10 +4,10 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test demo fuzz asan tsan format install clean
+.PHONY: help build check test demo fuzz bench-peers asan tsan format install clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 build: ## library and tool (build/bin/rmrtc), release
 	cmake --preset release
@@ -28,6 +28,9 @@ demo: ## see it: a clip goes to a peer, its background is blurred there, and it 
 
 fuzz: ## each fuzz target for FUZZ_SECONDS=60
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-fuzz.sh
+
+bench-peers: build ## the same call by GStreamer beside ours: CPU, in turns
+	scripts/bench-peers.sh
 
 asan: ## unit tests and simulations under address and undefined-behaviour sanitizers
 	cmake --preset asan

@@ -8,6 +8,7 @@
 #include "test_video.h"
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -113,4 +114,29 @@ void bench_loop_destroy(struct bench_loop **loop) {
     for (size_t i = 0; i < FRAMES; i++)
         rm_runtime_data_unref(&l->frames[i]);
     free(l);
+}
+
+rm_err bench_write_pictures(const char *path, size_t count) {
+    struct test_video *source = NULL;
+    size_t size = rm_video_packed_size(RM_PIXEL_I420, BENCH_WIDTH, BENCH_HEIGHT);
+    uint8_t *packed = malloc(size);
+    FILE *f = packed ? fopen(path, "wb") : NULL;
+    rm_err err = !packed ? RM_E_NO_MEMORY : f ? RM_OK : RM_E_IO;
+    if (!err)
+        err = test_video_create(BENCH_WIDTH, BENCH_HEIGHT, BENCH_FPS, &source);
+    for (size_t i = 0; !err && i < count; i++) {
+        rm_runtime_data *picture = NULL;
+        size_t written;
+        err = test_video_next(source, (int64_t)i * RMI_SEC(1) / BENCH_FPS, &picture);
+        if (!err)
+            err = rm_video_pack(rm_runtime_data_video(picture), packed, size, &written);
+        if (!err && fwrite(packed, 1, size, f) != size)
+            err = RM_E_IO;
+        rm_runtime_data_unref(&picture);
+    }
+    test_video_destroy(&source);
+    if (f && fclose(f) && !err)
+        err = RM_E_IO;
+    free(packed);
+    return err;
 }

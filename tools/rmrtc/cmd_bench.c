@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench.h"
+#include "bench_loop.h"
 #include "bench_role.h"
 #include "rmrtc.h"
 
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define TEST_PICTURES 60
 
 struct measurement {
     const char *id, *what;
@@ -33,11 +36,13 @@ static void usage(FILE *out) {
             "usage: rmrtc bench [ID...] [OPTIONS]\n\nMeasures on this machine and prints a line for each figure:\n");
     for (size_t i = 0; i < MEASUREMENTS; i++)
         fprintf(out, "  %-8s %s\n", measurements[i].id, measurements[i].what);
-    fprintf(out, "\n  --json    one JSON object a line, nothing else on standard output\n"
-                 "  --runs N  of calls, whose medians count, 1..100; default 5\n"
-                 "  --quick   one run\n"
-                 "\nCPU time is of the measured process (getrusage), without drawing the test picture.\nThe exit code "
-                 "is 0 only when every figure is within its limit.\n");
+    fprintf(out,
+            "\n  --json    one JSON object a line, nothing else on standard output\n"
+            "  --runs N  of calls, whose medians count, 1..100; default 5\n"
+            "  --write-test-video FILE  two seconds of the test picture as raw I420, for other programs; then ends\n"
+            "  --quick   one run\n"
+            "\nCPU time is of the measured process (getrusage), without drawing the test picture.\nThe exit code "
+            "is 0 only when every figure is within its limit.\n");
 }
 
 static const struct measurement *find(const char *id) {
@@ -73,10 +78,21 @@ static bool set_option(struct bench *b, int o, const char *arg) {
     }
 }
 
+static int write_test_video(const char *path) {
+    rm_err err = bench_write_pictures(path, TEST_PICTURES);
+    if (err)
+        fprintf(stderr, "rmrtc bench: %s: %s\n", path, rm_strerror(err));
+    return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 static int run(int argc, char **argv) {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'},  {"runs", required_argument, NULL, 'n'},
-                                            {"quick", no_argument, NULL, 'q'}, {"role", no_argument, NULL, 'r'},
-                                            {"help", no_argument, NULL, 'h'},  {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+                                            {"runs", required_argument, NULL, 'n'},
+                                            {"quick", no_argument, NULL, 'q'},
+                                            {"write-test-video", required_argument, NULL, 'w'},
+                                            {"role", no_argument, NULL, 'r'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
     struct bench b = {.all_pass = true, .runs = BENCH_RUNS};
     int o;
     while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -86,6 +102,8 @@ static int run(int argc, char **argv) {
         }
         if (o == 'r')
             return bench_role(argc - optind, argv + optind);
+        if (o == 'w')
+            return write_test_video(optarg);
         if (!set_option(&b, o, optarg)) {
             usage(stderr);
             return EXIT_USAGE;
