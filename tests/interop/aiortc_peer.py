@@ -22,7 +22,7 @@ MEDIA_S = 2.5
 class Peer:
     def __init__(self):
         self.pc = RTCPeerConnection()
-        self.pc.addTrack(AudioStreamTrack())
+        self.add_media()
         self.signaling = Signaling(self.on_call)
         self.settled = asyncio.Event()
         self.states = []
@@ -32,6 +32,12 @@ class Peer:
             self.states.append(self.pc.connectionState)
             if self.pc.connectionState in ("connected", "failed", "closed"):
                 self.settled.set()
+
+    def add_media(self):
+        self.pc.addTrack(AudioStreamTrack())
+
+    async def media(self):
+        await asyncio.sleep(MEDIA_S)
 
     async def on_call(self, method, params):
         if method == "peer.offer":
@@ -54,7 +60,7 @@ class Peer:
 
     async def run(self, url, room, role):
         await self.signaling.open(url)
-        await self.signaling.request("peer.announce", {"peer_id": ME, "capabilities": ["audio", "data"], "room": room})
+        await self.signaling.request("peer.announce", {"peer_id": ME, "capabilities": ["audio", "video", "data"], "room": room})
         print("announced", flush=True)
         if role == "offer":
             self.pc.createDataChannel("control")
@@ -62,7 +68,7 @@ class Peer:
             await self.send_description("peer.offer")
         await asyncio.wait_for(self.settled.wait(), CONNECT_S)
         if self.pc.connectionState == "connected":
-            await asyncio.sleep(MEDIA_S)
+            await self.media()
 
     async def report(self):
         stats = await self.pc.getStats()
@@ -74,8 +80,7 @@ class Peer:
         }
 
 
-async def main(url, room, role):
-    peer = Peer()
+async def main(peer, url, room, role):
     error = None
     try:
         await peer.run(url, room, role)
@@ -88,4 +93,9 @@ async def main(url, room, role):
     return 0 if not error and report["state"] == "connected" else 1
 
 
-sys.exit(asyncio.run(main(*sys.argv[1:])))
+async def main_of(make_peer, *args):
+    return await main(make_peer(), *args)  # inside the event loop, which aiortc's objects want
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main_of(Peer, *sys.argv[1:])))

@@ -29,13 +29,14 @@ const STEP = 8;          /* every 8th test picture: 32 of them in a loop */
 const PAGE_FPS = 15;
 const RM_FPS = 15;
 const PICTURES = 40;
+const CHUNKS_PER_S = 50; /* Chromium sends packets of 20 ms */
 const BLACK_PICTURES = 3; /* they come slowly */
 const SOUND_S = 2.5;     /* four markers at least */
 const POLL_MS = 50;
 const PSNR_MIN_DB = 30;
 const MARKERS_MIN = 4;
 const ALIKE_MIN = 0.9;   /* of markers and of the tone between them */
-const REGULAR_MIN = 0.6; /* of markers: players stretch sound when a machine is busy */
+const REGULAR_MIN = 0.5; /* of markers: one that is lost on a busy machine leaves two gaps, and players stretch sound */
 const GAIN_ERROR_DB = 1.5;
 const MIRROR_GAIN_DB = -6; /* of examples/pipelines/mirror.yaml */
 const MIRROR = new URL('../../examples/pipelines/mirror.yaml', import.meta.url).pathname;
@@ -162,7 +163,7 @@ async function judgePage({inPage, file}, {mirrored = false, gain_db = 0, canvas 
 async function rmrtcReceives({rmrtc}, codec, {from = 0, pictures = PICTURES} = {}) {
     const start = video(rmrtc.lines[from]?.peers.find((p) => p.peer_id === 'page'))?.frames ?? 0;
     const p = await rmrtc.until('rmrtc decodes pictures and sound', MEDIA_MS,
-                                (p, line) => video(p)?.frames >= start + pictures && line.media.chunks >= SOUND_S * 100,
+                                (p, line) => video(p)?.frames >= start + pictures && line.media.chunks >= SOUND_S * CHUNKS_PER_S,
                                 {from});
     equal([video(p).codec, p.media.audio_in.codec], [codec, 'opus'], 'what rmrtc receives');
     checkSize(video(p).width, video(p).height, `rmrtc's picture of ${video(p).width} columns`);

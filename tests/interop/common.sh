@@ -97,9 +97,12 @@ start_signal() {
     url=$(sed -n 's/^listening on //p' "$tmp/signal")
 }
 
-# start_join ROOM: rmrtc as "rm"; its lines go to $tmp/ROOM.json. Sets `join_pid`.
+# start_join ROOM [OPTION...]: rmrtc as "rm"; its lines go to $tmp/ROOM.json. Sets `join_pid`.
 start_join() {
-    "$RMRTC" join "$url" --room "$1" --peer-id rm --json --duration 25 >"$tmp/$1.json" 2>"$tmp/$1.err" </dev/null &
+    local room=$1
+    shift
+    "$RMRTC" join "$url" --room "$room" --peer-id rm --json --duration 25 "$@" >"$tmp/$room.json" 2>"$tmp/$room.err" \
+        </dev/null &
     join_pid=$!
     pids+=("$join_pid")
 }
@@ -173,4 +176,82 @@ judge() {
         echo "#  rmrtc $(grep '"state":"connected"' "$tmp/$1.json" | tail -n 1)"
     fi
     stop_join
+}
+
+# ---- sound and pictures, compared with what was sent ----
+
+width=640 height=360 # of the pictures that both sides send
+
+# draw_media: what peers send, into $tmp/media.
+draw_media() {
+    mkdir "$tmp/media"
+    "$MEDIA_CHECK" draw "$tmp/media" $width $height 8 || exit 1
+}
+
+# real KEY: the number after a key in a line of media_check.
+real() { sed -n "s/.*\"$1\":\(-*[0-9.]*\).*/\1/p"; }
+
+# judge_picture FILE.png, judge_sound FILE.wav: print what is wrong with it, or what it has.
+judge_picture() {
+    local line
+    line=$("$MEDIA_CHECK" picture "$1" $width $height 2>&1) || { echo "$line"; return 1; }
+    echo "$line"
+    awk -v psnr="$(real psnr_db <<<"$line")" 'BEGIN { exit !(psnr >= 30) }'
+}
+judge_sound() {
+    local line
+    line=$("$MEDIA_CHECK" sound "$1" 2>&1) || { echo "$line"; return 1; }
+    echo "$line"
+    awk -v n="$(real markers <<<"$line")" -v regular="$(real regular <<<"$line")" -v gain="$(real gain_db <<<"$line")" \
+        -v alike="$(real similarity <<<"$line")" -v correlation="$(real correlation <<<"$line")" 'BEGIN {
+            exit !(n >= 4 && regular >= 0.5 * n && alike >= 0.9 && correlation >= 0.9 && gain > -1.5 && gain < 1.5)
+        }'
+}
+
+# judge_media ROOM FILE...: each of $tmp/ROOM-FILE (.png, .wav) is what was sent.
+judge_media() {
+    local room=$1 file what good=true
+    shift
+    for file; do
+        case $file in
+        *.png) what=$(judge_picture "$tmp/$room-$file") ;;
+        *) what=$(judge_sound "$tmp/$room-$file") ;;
+        esac || {
+            good=false
+            not_ok "$room" "$file: $what; rmrtc: $(tail -n 1 "$tmp/$room.json")"
+        }
+        notes+=("$file $what")
+    done
+    $good
+}
+
+# run_media PEER NAME CODEC offer|answer FILE...: rmrtc sends test media to the command `PEER ROOM ROLE CODEC` and records
+# what comes from it. The FILEs of judge_media are rm.png, rm.wav, and those that the peer writes.
+run_media() {
+    local peer=$1 room=$2-$4s-$3 codec=$3 role=$4 code notes=() line
+    local options=(--publish test --size ${width}x$height --fps 15 --video-codec "${codec,,}"
+        --record "$tmp/$room-rm.wav" --snapshot "$tmp/$room-rm.png" --audio-frame 20) # aiortc 1.4 takes no other length
+    shift 4
+    if [ "$role" = offer ]; then
+        start_join "$room" "${options[@]}"
+        wait_for 5 grep -q '"signaling":"ready"' "$tmp/$room.json" || not_ok "$room" "rmrtc did not join the room"
+        "$peer" "$room" offer "$codec"
+        code=$?
+    else
+        "$peer" "$room" answer "$codec" &
+        local peer_pid=$!
+        pids+=("$peer_pid")
+        wait_for 10 grep -q announced "$tmp/$room.peer" || not_ok "$room" "the peer did not join the room"
+        start_join "$room" "${options[@]}"
+        wait "$peer_pid"
+        code=$?
+    fi
+    stop_join
+    if [ "$code" != 0 ]; then
+        not_ok "$room" "the peer ended with $code: $(grep '^{' "$tmp/$room.peer") $(tail -n 3 "$tmp/$room.peer.err" |
+            tr '\n' ' '); rmrtc: $(tail -n 2 "$tmp/$room.json" | head -n 1)"
+    elif judge_media "$room" "$@"; then
+        ok "$room"
+        for line in "${notes[@]}"; do echo "#  $line"; done
+    fi
 }
