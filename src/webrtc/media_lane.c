@@ -21,7 +21,7 @@ static rm_stream_session *hold_session(struct rmi_media_peer *p) {
 
 static void release_session(struct rmi_media_peer *p) {
     pthread_mutex_lock(&p->mutex);
-    if (--p->session_users == 0)
+    if (--p->session_users == 0 && !p->session) /* somebody waits to end it */
         pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->mutex);
 }
