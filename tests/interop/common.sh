@@ -25,7 +25,7 @@ not_ok() {
 skip_all() {
     echo "skip $1: $2"
     [ "${RM_INTEROP_REQUIRED:-0}" = 1 ] && exit 1
-    exit 0
+    exit "$failed"
 }
 
 require_rmrtc() {

@@ -4,7 +4,6 @@
 # Environment: RMRTC (build/bin/rmrtc; media_check and the FFmpeg plug-in are found from there), RM_INTEROP_REQUIRED.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 require_rmrtc aiortc
-require_media_check aiortc
 # Debian's python by its path: another python3 may come first and not have the package.
 /usr/bin/python3 -c 'import aiortc' 2>/dev/null || skip_all aiortc "Debian package python3-aiortc is not installed"
 peer() { PYTHONDONTWRITEBYTECODE=1 timeout -k 2 20 /usr/bin/python3 "$here/aiortc_peer.py" "$url" "$1" "$2" \
@@ -12,9 +11,10 @@ peer() { PYTHONDONTWRITEBYTECODE=1 timeout -k 2 20 /usr/bin/python3 "$here/aiort
 media_peer() { PYTHONDONTWRITEBYTECODE=1 timeout -k 2 30 /usr/bin/python3 "$here/aiortc_media_peer.py" "$url" "$1" "$2" \
     "$3" "$tmp/media" "$tmp/$1-peer" >"$tmp/$1.peer" 2>"$tmp/$1.peer.err" </dev/null; }
 start_signal
-draw_media
 echo "# aiortc $(/usr/bin/python3 -c 'import aiortc; print(aiortc.__version__)')"
 run_both peer aiortc 60 # 2.5 s of 20 ms frames are 125; rmrtc's last line may be a second old
+require_media_check aiortc-media
+draw_media
 received=(peer.png peer.wav rm.png rm.wav)
 run_media media_peer aiortc VP8 offer "${received[@]}"
 run_media media_peer aiortc VP8 answer "${received[@]}"

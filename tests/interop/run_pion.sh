@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Pion (Debian packages golang-github-pion-webrtc.v3-dev, golang-golang-x-net-dev) against rmrtc.
-# Environment: RMRTC (build/bin/rmrtc), RM_INTEROP_REQUIRED.
+# Pion (Debian packages golang-github-pion-webrtc.v3-dev, golang-golang-x-net-dev) against rmrtc: connections,
+# then sound and pictures there and back.
+# Environment: RMRTC (build/bin/rmrtc; media_check and the FFmpeg plug-in are found from there), RM_INTEROP_REQUIRED.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 require_rmrtc pion
 sources=/usr/share/gocode
@@ -21,8 +22,14 @@ cp -r "$here/pion_peer" "$tmp/go/src/"
     exit 1
 }
 peer() { timeout -k 2 20 "$tmp/pion_peer" "$url" "$1" "$2" >"$tmp/$1.peer" 2>"$tmp/$1.peer.err" </dev/null; }
+media_peer() { timeout -k 2 30 "$tmp/pion_peer" "$url" "$1" "$2" "$3" >"$tmp/$1.peer" 2>"$tmp/$1.peer.err" </dev/null; }
 start_signal
 version=$(dpkg-query -W -f '${Version}' golang-github-pion-webrtc.v3-dev 2>/dev/null)
 echo "# Pion ${version:-of an unknown version}"
 run_both peer pion 60 # 2.5 s of 20 ms frames are 125; rmrtc's last line may be a second old
+require_media_check pion-media
+draw_media
+# Pion has no codec: it sends back what it gets, and rmrtc decodes its own pictures again.
+for codec in VP8 VP9 H264; do run_media media_peer pion $codec offer rm.png rm.wav; done
+run_media media_peer pion VP8 answer rm.png rm.wav
 exit "$failed"

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command pion_peer is Pion as the peer of rmrtc. Usage: pion_peer URL ROOM offer|answer
+// Command pion_peer is Pion as the peer of rmrtc. Usage: pion_peer URL ROOM offer|answer [CODEC]
 //
 // It joins the room as "page", offers to "rm" or waits for its offer, sends Opus silence for some seconds once
 // connected, and prints one JSON line. The exit code is 0 only when it was connected, and still is at the end.
+//
+// With CODEC (VP8, VP9, H264) it sends back the sound and pictures that come, instead of silence, until it has received
+// enough of both; see loop.go.
 package main
 
 import (
@@ -44,6 +47,7 @@ type peer struct {
 	socket  *websocket.Conn
 	next    int
 	pc      *webrtc.PeerConnection
+	loop    *loop                     // nil: silence is sent
 	pending []webrtc.ICECandidateInit // came before the remote description
 	faults  chan error
 }
@@ -151,18 +155,28 @@ func (p *peer) trickle(c *webrtc.ICECandidate) {
 	p.send("peer.ice_candidate", what)
 }
 
-// run returns how many audio frames were sent.
+func addSilence(pc *webrtc.PeerConnection) (*webrtc.TrackLocalStaticSample, error) {
+	track, err := webrtc.NewTrackLocalStaticSample(
+		webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, "audio", me)
+	if err == nil {
+		_, err = pc.AddTrack(track)
+	}
+	return track, err
+}
+
+// run returns how many packets were sent.
 func (p *peer) run(url, room, role string) (int, error) {
 	var err error
 	if p.pc, err = webrtc.NewPeerConnection(webrtc.Configuration{}); err != nil {
 		return 0, err
 	}
-	track, err := webrtc.NewTrackLocalStaticSample(
-		webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}, "audio", me)
-	if err != nil {
-		return 0, err
+	var track *webrtc.TrackLocalStaticSample
+	if p.loop != nil {
+		err = p.loop.attach(p.pc)
+	} else {
+		track, err = addSilence(p.pc)
 	}
-	if _, err = p.pc.AddTrack(track); err != nil {
+	if err != nil {
 		return 0, err
 	}
 	settled := make(chan webrtc.PeerConnectionState, 8)
@@ -176,7 +190,7 @@ func (p *peer) run(url, room, role string) (int, error) {
 		return 0, err
 	}
 	announced := make(chan struct{})
-	p.send("peer.announce", params{"peer_id": me, "capabilities": []string{"audio", "data"}, "room": room})
+	p.send("peer.announce", params{"peer_id": me, "capabilities": []string{"audio", "video", "data"}, "room": room})
 	go p.receive(announced)
 	select {
 	case <-announced:
@@ -198,6 +212,9 @@ func (p *peer) run(url, room, role string) (int, error) {
 		return 0, err
 	case <-time.After(connectFor):
 		return 0, errors.New("not connected in time")
+	}
+	if p.loop != nil {
+		return p.loop.wait(p.faults)
 	}
 	return p.sendAudio(track)
 }
@@ -227,15 +244,21 @@ func (p *peer) sendAudio(track *webrtc.TrackLocalStaticSample) (int, error) {
 }
 
 func main() {
-	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: pion_peer URL ROOM offer|answer")
+	if len(os.Args) != 4 && len(os.Args) != 5 {
+		fmt.Fprintln(os.Stderr, "usage: pion_peer URL ROOM offer|answer [CODEC]")
 		os.Exit(2)
 	}
 	p := &peer{faults: make(chan error, 8)}
+	if len(os.Args) == 5 {
+		p.loop = newLoop(os.Args[4])
+	}
 	sent, err := p.run(os.Args[1], os.Args[2], os.Args[3])
 	report := map[string]interface{}{"packets_sent": sent, "error": nil}
 	if err != nil {
 		report["error"] = err.Error()
+	}
+	if p.loop != nil {
+		p.loop.describe(report)
 	}
 	good := false
 	if p.pc != nil {
