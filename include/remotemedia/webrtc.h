@@ -53,8 +53,8 @@ typedef void (*rm_media_fn)(const char *peer_id, struct rm_runtime_data *data, v
 typedef void (*rm_output_fn)(const char *peer_id, const struct rm_transport_data *output, void *user);
 
 struct rm_event;
-/* Called on the network thread; must not block. Every function of this header may be called inside it,
- * rm_webrtc_destroy included. */
+/* Called on the network thread (RM_EV_PIPELINE: on a media thread, at the same time perhaps); must not block. Every
+ * function of this header may be called inside it, rm_webrtc_destroy included. */
 typedef void (*rm_event_fn)(const struct rm_event *event, void *user);
 
 /* Fill with rm_webrtc_config_init, then change what is needed. Strings are copied by rm_webrtc_create. */
@@ -178,9 +178,11 @@ RM_API rm_err rm_webrtc_start(rm_webrtc *t);
 /* Leaves the room and closes every connection, in the background; RM_EV_STOPPED follows. Idempotent, non-blocking. */
 RM_API void rm_webrtc_shutdown(rm_webrtc *t);
 
-/* Shuts down if needed, frees everything and sets *t to NULL. Waits for the network thread (milliseconds), except when
- * called inside on_event: then the thread ends itself right after the callback. No callback is made after it returns,
- * but for that thread's own last log lines. NULL and pointers to NULL are fine. No other call may run at the same time.
+/* Shuts down if needed, frees everything and sets *t to NULL. Waits for its threads (milliseconds, and as long as a
+ * node of a pipeline is at an input), so that no callback comes after it has returned. Inside a callback it does not
+ * wait: the threads end by themselves after it, no callback begins any more (but for last log lines), and one that is
+ * under way on another thread may end after it has returned. NULL and pointers to NULL are fine. No other call may run
+ * at the same time.
  */
 RM_API void rm_webrtc_destroy(rm_webrtc **t);
 
