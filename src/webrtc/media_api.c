@@ -37,7 +37,11 @@ static rm_err send_media(rm_webrtc *t, const char *peer_id, rm_runtime_data *dat
     struct rmi_media_peer *p = rmi_media_find(t->media, peer_id);
     if (!p)
         return RM_E_NOT_FOUND;
-    err = atomic_load(&p->own[kind].formats) ? send_on(p->own, data, kind) : RM_E_UNSUPPORTED;
+    err = RM_E_UNSUPPORTED;
+    if (atomic_load(&p->own[kind].formats)) {
+        atomic_store(&p->own[kind].by_application, true);
+        err = send_on(p->own, data, kind);
+    }
     rmi_media_peer_unref(p);
     return err;
 }

@@ -138,6 +138,20 @@ static void end_session(struct rmi_media_peer *p) {
     rm_stream_session_destroy(&session);
 }
 
+/* Without a pipeline the peer gets again what is sent to all, unless the application sends it something of its own. */
+static void leave_own_tracks(struct rmi_media_peer *p) {
+    bool left = false;
+    for (size_t k = 0; k < RMI_RTP_KINDS; k++) {
+        struct rmi_media_track *own = &p->own[k];
+        if (atomic_load(&own->by_application) || !atomic_exchange(&own->used, false))
+            continue;
+        atomic_fetch_or(&p->media->all[k].keys, atomic_load(&own->formats)); /* another encoder's stream */
+        left = true;
+    }
+    if (left)
+        rmi_media_ask_network(p->media, true);
+}
+
 /* The session of the pipeline that is set now. The old one serves until the new one is ready. */
 static void change_pipeline(struct rmi_media_peer *p) {
     struct rmi_media *m = p->media;
@@ -171,6 +185,8 @@ static void change_pipeline(struct rmi_media_peer *p) {
     pthread_mutex_lock(&p->mutex);
     p->session = session;
     pthread_mutex_unlock(&p->mutex);
+    if (!session)
+        leave_own_tracks(p);
 }
 
 /* ---- pictures ---- */

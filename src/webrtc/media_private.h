@@ -36,6 +36,7 @@ struct rmi_media_track {
     struct rmi_media *media;
     struct rmi_media_peer *peer; /* NULL: all */
     atomic_bool used;            /* something was sent */
+    atomic_bool by_application;  /* not by a pipeline alone */
     atomic_uint formats;         /* that somebody can receive, bit for each; set by the network thread */
     atomic_uint keys;            /* formats that need a key frame */
     atomic_uint target_bps;      /* of video, from the reports of peers; 0: as set */

@@ -122,6 +122,18 @@ static void processed_pictures_come_back(const struct rmi_signaling_thread *s) {
     w = (struct wanted){.call = &call, .pictures = direct.pictures + 10, .chunks = direct.chunks + 10};
     RMT_REQUIRE(rmt_play(&source, 1, b_hears, &w, PATIENCE_MS));
     RMT_REQUIRE(rmt_stats(call.b, "a").video_out.packets == packets);
+
+    /* What is sent to all reaches the peer again. */
+    struct rmt_source own = source;
+    own.t = call.b;
+    own.refused = own.pictures = own.chunks = 0;
+    now = rmt_heard_of(&call.ear_a, "b");
+    w = (struct wanted){.call = &call,
+                        .rms_from = sent * 0.8,
+                        .rms_to = sent * 1.2,
+                        .pictures = now.pictures + 10,
+                        .chunks = now.chunks + 10};
+    RMT_REQUIRE(rmt_play(&own, 1, a_sees, &w, PATIENCE_MS));
     rmt_call_end(&call);
 }
 
