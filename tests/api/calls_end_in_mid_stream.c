@@ -9,9 +9,11 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define PATIENCE_MS 30000
 #define CLEAN_UP_MS 1000
@@ -100,18 +102,34 @@ static void a_process_is_killed(const struct rmi_signaling_thread *s) {
     rmt_ear_fini(&ear);
 }
 
-/* ---- the signaling server goes away ---- */
+/* ---- the signaling server is killed ---- */
 
-static void the_signaling_server_goes_away(void) {
+/* A server in a process of its own, which tells its address through the descriptor it is given. */
+static int serve(const char *descriptor) {
     struct rmi_signaling_thread s;
+    rmt_server_start(&s);
+    RMT_REQUIRE(write(atoi(descriptor), s.url, sizeof s.url) == (ssize_t)sizeof s.url);
+    pause();
+    return 0;
+}
+
+static void the_signaling_server_is_killed(void) {
+    struct rmi_signaling_thread s = {0};
     struct rmt_call call;
     rm_event ev;
-    rmt_server_start(&s);
+    int ends[2], status;
+    char descriptor[16];
+    RMT_REQUIRE(!pipe(ends));
+    snprintf(descriptor, sizeof descriptor, "%d", ends[1]);
+    pid_t server = rmt_spawn("server", descriptor);
+    RMT_REQUIRE(read(ends[0], s.url, sizeof s.url) == (ssize_t)sizeof s.url);
+    close(ends[0]);
+    close(ends[1]);
     rmt_call_prepare(&call, &s, "server");
     rmt_call_connect(&call);
     struct rmt_source sources[2] = {both_kinds(call.a), both_kinds(call.b)};
     require_flow(sources, 2, &call.ear_b, "a");
-    rmi_signaling_thread_stop(&s);
+    RMT_REQUIRE(!kill(server, SIGKILL) && waitpid(server, &status, 0) == server);
     RMT_REQUIRE(rmt_wait(call.a, RM_EV_SIGNALING, RM_SIGNALING_DOWN, &ev, PATIENCE_MS));
     require_flow(sources, 2, &call.ear_b, "a");
     require_flow(sources, 2, &call.ear_a, "b");
@@ -224,14 +242,14 @@ static void destroyed_inside(const struct rmi_signaling_thread *server, enum whe
 
 int main(int argc, char **argv) {
     if (argc == 3)
-        return play_for_ever(argv[2]);
+        return strcmp(argv[1], "server") ? play_for_ever(argv[2]) : serve(argv[2]);
     struct rmi_signaling_thread s;
     rmt_server_start(&s);
     long threads = rmt_threads(), descriptors = rmt_open_descriptors();
     either_side_is_destroyed(&s, true);
     either_side_is_destroyed(&s, false);
     a_process_is_killed(&s);
-    the_signaling_server_goes_away();
+    the_signaling_server_is_killed();
     for (enum where w = IN_SOUND; w <= IN_PIPELINE_EVENT; w++)
         destroyed_inside(&s, w);
     /* Transports destroyed inside a callback end on their own threads. */

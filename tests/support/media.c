@@ -7,9 +7,11 @@
 #include "webrtc/media_private.h"
 #include <linux/filter.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -289,6 +291,7 @@ pid_t rmt_spawn(const char *role, const char *url) {
     pid_t child = fork();
     RMT_REQUIRE(child >= 0);
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
         execl("/proc/self/exe", "/proc/self/exe", role, url, (char *)NULL);
         _exit(127);
     }
