@@ -41,8 +41,8 @@ static void usage(FILE *out) {
             "  --runs N  of calls, whose medians count, 1..100; default 5\n"
             "  --write-test-video FILE  two seconds of the test picture as raw I420, for other programs; then ends\n"
             "  --quick   one run\n"
-            "\nCPU time is of the measured process (getrusage), without drawing the test picture.\nThe exit code "
-            "is 0 only when every figure is within its limit.\n");
+            "\nCPU time is of the measured process (getrusage), without drawing the test picture.\nThe exit code is 0 "
+            "only when every figure is within its limit, or its goal where it has no limit.\n");
 }
 
 static const struct measurement *find(const char *id) {
