@@ -140,7 +140,7 @@ static void the_signaling_server_is_killed(void) {
 
 /* ---- destroyed inside a callback ---- */
 
-enum where { IN_SOUND, IN_PICTURE, IN_OUTPUT, IN_EVENT, IN_PIPELINE_EVENT };
+enum where { IN_SOUND, IN_PICTURE, IN_OUTPUT, IN_EVENT, IN_PIPELINE_EVENT, IN_NO_SESSION };
 
 struct subject {
     enum where where;
@@ -177,7 +177,7 @@ static void subject_output(const char *peer_id, const struct rm_transport_data *
 static void subject_event(const struct rm_event *ev, void *user) {
     struct subject *s = user;
     at(s, (s->where == IN_EVENT && ev->type == RM_EV_PEER_STATE && ev->peer_state == RM_PEER_CONNECTED) ||
-              (s->where == IN_PIPELINE_EVENT && ev->type == RM_EV_PIPELINE));
+              (s->where >= IN_PIPELINE_EVENT && ev->type == RM_EV_PIPELINE));
 }
 
 static bool is_done(void *ctx) {
@@ -194,19 +194,47 @@ static rm_err fail_always(void *state, rm_node_context *context, rm_runtime_data
     return RM_E_IO;
 }
 
+static rm_err need_file(rm_node_context *context, const rm_node_params *params, void **state) {
+    (void)context;
+    *state = NULL;
+    return access(rm_node_params_string(params, "path", ""), R_OK) ? RM_E_IO : RM_OK;
+}
+
+static const rm_node_param needs_params[] = {
+    {.name = "path", .type = RM_PARAM_STRING, .required = true, .summary = "a file that must be there"}};
 static const rm_node_class fails = {.abi_version = RM_NODE_ABI_VERSION,
                                     .struct_size = sizeof(rm_node_class),
                                     .name = "Fails",
                                     .summary = "of a test",
+                                    .params = needs_params,
+                                    .param_count = 1,
+                                    .create = need_file,
                                     .process = fail_always};
-static const char failing[] = "version: v1\nmetadata: {name: fails}\nconnections: []\n"
-                              "nodes: [{id: fails, node_type: Fails}]\n";
+
+/* With IN_NO_SESSION the manifest can be tried, but no session of it can be made later. */
+static void set_pipeline(rm_webrtc *t, enum where where) {
+    rm_node_registry *registry = NULL;
+    char detail[RM_DETAIL_MAX], path[] = "/tmp/rmt-node-XXXXXX", failing[256];
+    int file = mkstemp(path);
+    RMT_REQUIRE(file >= 0);
+    snprintf(failing, sizeof failing,
+             "version: v1\nmetadata: {name: fails}\nconnections: []\n"
+             "nodes: [{id: fails, node_type: Fails, params: {path: %s}}]\n",
+             where == IN_NO_SESSION ? path : "/");
+    rm_manifest *m = rmt_manifest(where == IN_OUTPUT ? echo : failing);
+    RMT_REQUIRE(rm_node_registry_create(&registry) == RM_OK);
+    RMT_REQUIRE(rm_node_registry_add(registry, &fails, detail, sizeof detail) == RM_OK);
+    RMT_REQUIRE(rm_webrtc_set_pipeline(t, m, registry, detail, sizeof detail) == RM_OK);
+    RMT_REQUIRE(!close(file) && !unlink(path));
+    rm_manifest_unref(&m);
+    rm_node_registry_destroy(&registry);
+}
 
 static void destroyed_inside(const struct rmi_signaling_thread *server, enum where where) {
     struct subject s = {.where = where};
     rm_webrtc_config c, pc;
     rm_event ev;
-    char room[32], detail[RM_DETAIL_MAX];
+    char room[32];
     snprintf(room, sizeof room, "inside-%d", (int)where);
     sem_init(&s.done, 0, 0);
     rmt_config(&c, server, "subject");
@@ -217,15 +245,8 @@ static void destroyed_inside(const struct rmi_signaling_thread *server, enum whe
     c.on_event = subject_event;
     c.user = &s;
     RMT_REQUIRE(rm_webrtc_create(&c, &s.t) == RM_OK);
-    if (where == IN_OUTPUT || where == IN_PIPELINE_EVENT) {
-        rm_node_registry *registry = NULL;
-        rm_manifest *m = rmt_manifest(where == IN_OUTPUT ? echo : failing);
-        RMT_REQUIRE(rm_node_registry_create(&registry) == RM_OK);
-        RMT_REQUIRE(rm_node_registry_add(registry, &fails, detail, sizeof detail) == RM_OK);
-        RMT_REQUIRE(rm_webrtc_set_pipeline(s.t, m, registry, detail, sizeof detail) == RM_OK);
-        rm_manifest_unref(&m);
-        rm_node_registry_destroy(&registry);
-    }
+    if (where == IN_OUTPUT || where >= IN_PIPELINE_EVENT)
+        set_pipeline(s.t, where);
     rm_webrtc *player = rmt_join(&pc);
     RMT_REQUIRE(rmt_wait(player, RM_EV_SIGNALING, RM_SIGNALING_READY, &ev, PATIENCE_MS));
     RMT_REQUIRE(rm_webrtc_start(s.t) == RM_OK);
@@ -250,7 +271,7 @@ int main(int argc, char **argv) {
     either_side_is_destroyed(&s, false);
     a_process_is_killed(&s);
     the_signaling_server_is_killed();
-    for (enum where w = IN_SOUND; w <= IN_PIPELINE_EVENT; w++)
+    for (enum where w = IN_SOUND; w <= IN_NO_SESSION; w++)
         destroyed_inside(&s, w);
     /* Transports destroyed inside a callback end on their own threads. */
     int waited_ms = 0;
