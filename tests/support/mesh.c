@@ -44,7 +44,7 @@ struct rmt_peer {
     char detail[256];
     uint64_t rtp_received;
     struct rmi_prng prng;
-    bool dead;
+    bool media, dead;
 };
 
 struct rmt_mesh {
@@ -211,7 +211,7 @@ void rmt_peer_pump(struct rmt_peer *p) {
     struct rmi_endpoint_event ev;
     while (rmi_endpoint_poll_event(p->ep, &ev)) {
         note_event(p, &ev);
-        struct rmi_pc *pc = ev.type == RMI_EP_EV_PEER_STATE ? rmi_endpoint_peer(p->ep, ev.peer_id) : NULL;
+        struct rmi_pc *pc = !p->media && ev.type == RMI_EP_EV_PEER_STATE ? rmi_endpoint_peer(p->ep, ev.peer_id) : NULL;
         if (pc)
             rmi_pc_on_packet(pc, count_packet, p);
     }
@@ -369,10 +369,16 @@ struct rmt_peer *rmt_mesh_add(struct rmt_mesh *m, struct rmt_host *host, const s
         .audio = true,
         .video = !o->no_video,
         .data = !o->no_data,
-        .video_first = RMI_JSEP_VP9,
+        .video_first = o->video_first == RMI_JSEP_OPUS ? RMI_JSEP_VP9 : o->video_first,
         .liveness_us = o->liveness_us,
         .reconnect = o->reconnect,
     };
+    if (o->media) {
+        p->media = true;
+        ec.media = *o->media;
+        ec.rtcp_reports = true;
+        ec.unix_offset_us = RMI_SEC(RMT_VIRTUAL_EPOCH_S) + rmt_host_wall(host) - rmt_host_now(host);
+    }
     RMT_CHECK_INT(m->v, rmi_endpoint_create(&ec, rmt_host_now(host), &p->ep), RM_OK);
     rmi_dtls_cert_unref(&cert);
     open_sockets(p);

@@ -35,7 +35,9 @@ struct rmt_peer_options {
     bool no_video, no_data;
     uint32_t max_peers; /* 0 = 10 */
     int64_t liveness_us;
-    struct rmi_reconnect_policy reconnect; /* zeros: off */
+    struct rmi_reconnect_policy reconnect;      /* zeros: off */
+    enum rmi_jsep_codec_id video_first;         /* RMI_JSEP_OPUS = 0: VP9 */
+    const struct rmi_endpoint_media_ops *media; /* copied; NULL: packets are counted (rmt_peer_rtp_received) */
 };
 /* One socket on each interface that is up. Not started. */
 struct rmt_peer *rmt_mesh_add(struct rmt_mesh *mesh, struct rmt_host *host, const struct rmt_peer_options *options);

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a studio sends, and its peers' coming and going. Judging is in sim_media_heard.c. */
+#include "support/sim_media_private.h"
+
+#include "peer/rtp_session_private.h" /* a scenario sets numbers and breaks limits that a peer may not */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VIDEO_CLOCK_HZ 90000
+#define VIDEO_BPS 400000
+#define SIDE_MAX 4096
+#define SHORT_FRAME_US 10000
+#define TONE_AMPLITUDE 0.3
+#define VOICE_HZ 140
+#define VOICE_OVERTONES 10
+#define SYLLABLES_HZ 4
+#define TAU 6.28318530717958647692
+/* How far before the end numbers begin: both wrap within the first seconds, apart from one another. */
+#define SEQ_TO_GO 300
+#define TICKS_TO_GO_S 5
+
+void rmt_studio_fail(const struct rmt_studio *s, rm_err err, const char *what) {
+    if (err)
+        rmt_vnet_fail(s->v, "%s: %s: %s", rmt_host_name(s->host), what, rm_strerror(err));
+}
+
+bool rmt_studio_alive(const struct rmt_studio *s) {
+    return rmt_peer_endpoint(s->peer) != NULL;
+}
+
+/* ---- batches to peers ---- */
+
+static void send_all(struct rmt_studio *s, const struct rmi_rtp_batch *batch) {
+    int64_t now_us = rmt_host_now(s->host);
+    for (size_t i = 0; i < RMT_STUDIO_REMOTES; i++) {
+        struct studio_line *l = &s->lines[i];
+        enum rmi_payload_format format;
+        enum rmi_rtp_kind kind = batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
+        if (l->rtp && rmi_rtp_session_send_format(l->rtp, kind, &format) && format == batch->format)
+            rmi_rtp_session_send(l->rtp, now_us, batch); /* while a path is missing it is refused, as in life */
+    }
+}
+
+static void on_picture_batch(void *ctx, const struct rmi_rtp_batch *batch) {
+    struct rmt_studio *s = ctx;
+    s->key_frames += batch->key_frame;
+    send_all(s, batch);
+}
+
+static void on_late(void *ctx, int64_t now_us) {
+    struct rmt_studio *s = ctx;
+    (void)now_us;
+    const struct rmi_rtp_batch *batch = s->late[s->late_first++ % STUDIO_LATE];
+    if (rmt_studio_alive(s)) {
+        send_all(s, batch);
+        rmt_peer_pump(s->peer);
+    }
+    rmi_rtp_batch_unref(&batch);
+}
+
+static void on_sound_batch(void *ctx, const struct rmi_rtp_batch *batch) {
+    struct rmt_studio *s = ctx;
+    if (!s->config.sound_late_us) {
+        send_all(s, batch);
+        return;
+    }
+    RMT_CHECK(s->v, s->late_next - s->late_first < STUDIO_LATE);
+    s->late[s->late_next++ % STUDIO_LATE] = rmi_rtp_batch_ref(batch);
+    rmt_host_at(s->host, rmt_host_now(s->host) + s->config.sound_late_us, on_late, s);
+}
+
+static void on_echo_batch(void *ctx, const struct rmi_rtp_batch *batch) {
+    struct studio_line *l = ctx;
+    if (l->rtp)
+        rmi_rtp_session_send(l->rtp, rmt_host_now(l->studio->host), batch);
+}
+
+/* ---- senders ---- */
+
+static void open_sound(struct rmt_studio *s, rmi_batch_fn on_batch, void *ctx, struct rmi_audio_sender **out) {
+    struct rmi_audio_sender_config sc;
+    rmi_audio_sender_config_init(&sc);
+    sc.encoder.frame_us = s->config.sound_ms * 1000;
+    sc.encoder.complexity = 0; /* nobody listens */
+    if (s->config.fec_loss_percent) {
+        sc.encoder.fec = true;
+        sc.encoder.loss_percent = (int)s->config.fec_loss_percent;
+    } else if (sc.encoder.frame_us <= SHORT_FRAME_US) {
+        sc.encoder.use = RMI_AUDIO_USE_LOW_DELAY;
+    }
+    sc.on_batch = on_batch;
+    sc.ctx = ctx;
+    rmt_studio_fail(s, rmi_audio_sender_create(&sc, out), "audio sender");
+}
+
+static void open_pictures(struct rmt_studio *s, enum rmi_payload_format format, rmi_batch_fn on_batch, void *ctx,
+                          struct rmi_video_sender **out) {
+    struct rmi_video_sender_config sc;
+    rmi_video_sender_config_init(&sc);
+    sc.format = format;
+    sc.settings = (struct rmi_video_sender_settings){
+        .bitrate_bps = VIDEO_BPS, .max_fps = TEST_VIDEO_FPS_MAX, .max_width = SIDE_MAX, .max_height = SIDE_MAX};
+    sc.on_batch = on_batch;
+    sc.ctx = ctx;
+    rmt_studio_fail(s, rmi_video_sender_create(&sc, out), "video sender");
+}
+
+void rmt_studio_echo(struct studio_line *l, rm_runtime_data *data, int64_t now_us) {
+    struct rmt_studio *s = l->studio;
+    enum rmi_payload_format format;
+    if (!l->rtp)
+        return;
+    if (rm_runtime_data_audio(data)) {
+        if (!l->echo_sound)
+            open_sound(s, on_echo_batch, l, &l->echo_sound);
+        rmt_studio_fail(s, rmi_audio_sender_input(l->echo_sound, data, now_us), "sound to send back");
+    } else if (rmi_rtp_session_send_format(l->rtp, RMI_RTP_VIDEO, &format)) {
+        if (!l->echo_pictures)
+            open_pictures(s, format, on_echo_batch, l, &l->echo_pictures);
+        rm_err err = rmi_video_sender_input(l->echo_pictures, data, now_us);
+        rmt_studio_fail(s, err == RM_E_AGAIN ? RM_OK : err, "picture to send back");
+    }
+}
+
+/* ---- sources ---- */
+
+static double sample(const struct rmt_studio *s, double t) {
+    if (!s->config.voice)
+        return TONE_AMPLITUDE * sin(TAU * s->config.tone_hz * t);
+    /* A pitch that rises and falls, with the overtones of an open mouth, in syllables. */
+    double phase = TAU * (VOICE_HZ * t + 4 * sin(TAU * 0.7 * t)), sum = 0;
+    for (int k = 1; k <= VOICE_OVERTONES; k++)
+        sum += sin(k * phase) / k;
+    return TONE_AMPLITUDE * sum * (0.5 - 0.5 * cos(TAU * SYLLABLES_HZ * t));
+}
+
+static rm_runtime_data *drawn_chunk(struct rmt_studio *s, int64_t first_us) {
+    size_t n = TEST_AUDIO_RATE_HZ / 1000 * s->config.sound_ms;
+    rm_buf *buf = NULL;
+    rm_runtime_data *data = NULL;
+    rmt_studio_fail(s, rm_buf_create(n * sizeof(float), &buf), "sound");
+    float *out = (float *)(void *)rm_buf_write(buf);
+    for (size_t i = 0; i < n; i++, s->tone_at++)
+        out[i] = (float)sample(s, (double)s->tone_at / TEST_AUDIO_RATE_HZ);
+    rmt_studio_fail(s, rm_runtime_data_create_audio(buf, 0, n, TEST_AUDIO_RATE_HZ, 1, &data), "sound");
+    rmt_studio_fail(s, rm_runtime_data_set_timestamp_us(data, first_us), "sound");
+    rm_buf_unref(&buf);
+    return data;
+}
+
+static void on_sound_due(void *ctx, int64_t now_us) {
+    struct rmt_studio *s = ctx;
+    rm_runtime_data *chunk = NULL;
+    if (!rmt_studio_alive(s))
+        return;
+    int64_t due_us = test_audio_due_us(s->audio);
+    rmt_studio_fail(s, test_audio_next(s->audio, &chunk), "test sound");
+    if (s->config.voice || s->config.tone_hz > 0) {
+        int64_t first_us = rm_runtime_data_timestamp_us(chunk);
+        rm_runtime_data_unref(&chunk);
+        chunk = drawn_chunk(s, first_us);
+    }
+    rmt_studio_fail(s, rmi_audio_sender_input(s->sound, chunk, rmi_max64(due_us, now_us)), "sound");
+    rm_runtime_data_unref(&chunk);
+    rmt_host_at(s->host, test_audio_due_us(s->audio), on_sound_due, s);
+    rmt_peer_pump(s->peer);
+}
+
+static void on_picture_due(void *ctx, int64_t now_us) {
+    struct rmt_studio *s = ctx;
+    rm_runtime_data *picture = NULL;
+    if (!rmt_studio_alive(s))
+        return;
+    rmt_studio_fail(s, test_video_next(s->video, now_us, &picture), "test picture");
+    if (s->pictures) { /* nobody to encode for until then */
+        rm_err err = rmi_video_sender_input(s->pictures, picture, now_us);
+        rmt_studio_fail(s, err == RM_E_AGAIN ? RM_OK : err, "picture");
+        s->pictures_sent += err == RM_OK;
+    }
+    rm_runtime_data_unref(&picture);
+    rmt_host_at(s->host, test_video_due_us(s->video), on_picture_due, s);
+    rmt_peer_pump(s->peer);
+}
+
+/* ---- peers ---- */
+
+/* Numbers that soon begin anew at 0. The first packets are not lost then: SRTP's receiver takes the first number that
+ * it sees as in turn 0 (RFC 3711 3.3.1). */
+static void wrap_soon(struct rmi_rtp_session *rtp) {
+    for (int k = 0; k < RMI_RTP_KINDS; k++) {
+        struct rtps_out *o = &rtp->out[k];
+        o->seq = o->rtx_seq = (uint16_t)(0 - SEQ_TO_GO);
+        o->timestamp_offset = 0 - TICKS_TO_GO_S * rtps_clock((enum rmi_rtp_kind)k);
+    }
+}
+
+static struct studio_line *line_of(struct rmt_studio *s, const char *id) {
+    for (size_t i = 0; i < RMT_STUDIO_REMOTES; i++) {
+        struct studio_line *l = &s->lines[i];
+        if (!l->r.id[0])
+            snprintf(l->r.id, sizeof l->r.id, "%s", id);
+        if (!strcmp(l->r.id, id))
+            return l;
+    }
+    rmt_vnet_fail(s->v, "%s: more than %d remote peers", rmt_host_name(s->host), RMT_STUDIO_REMOTES);
+    return NULL;
+}
+
+static void take_formats(struct rmt_studio *s, struct studio_line *l) {
+    enum rmi_payload_format format;
+    if (!s->config.pictures || !rmi_rtp_session_send_format(l->rtp, RMI_RTP_VIDEO, &format))
+        return;
+    if (!s->pictures)
+        open_pictures(s, format, on_picture_batch, s, &s->pictures);
+    rmi_video_sender_request_key(s->pictures); /* for the new one */
+}
+
+static void *peer_up(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp) {
+    struct rmt_studio *s = ctx;
+    struct studio_line *l = line_of(s, peer_id);
+    RMT_CHECK(s->v, !l->rtp);
+    if (s->config.numbers_wrap)
+        wrap_soon(rtp);
+    l->studio = s;
+    l->rtp = rtp;
+    l->r.up = true;
+    l->r.ups++;
+    rmi_av_sync_init(&l->sync, RMI_OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ);
+    l->sync.tolerance_us = RMI_AV_SYNC_UNNOTICED_US;
+    rmt_line_begin(l);
+    take_formats(s, l);
+    return l;
+}
+
+static void peer_changed(void *ctx, void *peer) {
+    take_formats(ctx, peer);
+}
+
+static void peer_down(void *ctx, void *peer) {
+    struct studio_line *l = peer;
+    (void)ctx;
+    rmt_line_end(l);
+    l->rtp = NULL;
+    l->r.up = false;
+    rmi_audio_sender_destroy(&l->echo_sound);
+    rmi_video_sender_destroy(&l->echo_pictures);
+}
+
+static void key_request(void *ctx, void *peer, int64_t now_us) {
+    struct rmt_studio *s = ctx;
+    struct studio_line *l = peer;
+    (void)now_us;
+    l->r.key_requests++;
+    if (l->echo_pictures)
+        rmi_video_sender_request_key(l->echo_pictures);
+    if (s->pictures)
+        rmi_video_sender_request_key(s->pictures);
+}
+
+struct rmt_studio *rmt_studio_add(struct rmt_mesh *mesh, struct rmt_host *host, const struct rmt_peer_options *options,
+                                  const struct rmt_studio_config *config) {
+    struct rmt_studio *s = calloc(1, sizeof *s);
+    RMT_CHECK(rmt_host_vnet(host), s != NULL);
+    s->v = rmt_host_vnet(host);
+    s->host = host;
+    s->config = *config;
+    struct rmt_studio_config *c = &s->config;
+    c->sound_ms = c->sound_ms ? c->sound_ms : 10;
+    c->width = c->width ? c->width : STAMP_WIDTH_MIN;
+    c->height = c->height ? c->height : STAMP_HEIGHT_MIN;
+    c->fps = c->fps ? c->fps : 15;
+    c->max_delay_us = c->max_delay_us ? c->max_delay_us : RMI_MS(200);
+    const struct rmi_endpoint_media_ops ops = {.peer_up = peer_up,
+                                               .peer_changed = peer_changed,
+                                               .peer_down = peer_down,
+                                               .packet = rmt_line_packet,
+                                               .key_request = key_request,
+                                               .sender_report = rmt_line_report,
+                                               .ctx = s};
+    struct rmt_peer_options o = *options;
+    o.media = &ops;
+    s->peer = rmt_mesh_add(mesh, host, &o);
+    int64_t now_us = rmt_host_now(host);
+    rmt_studio_fail(s, test_video_create(c->width, c->height, c->fps, &s->video), "test pictures");
+    if (c->sound) {
+        rmt_studio_fail(s, test_audio_create(1, c->sound_ms, now_us, &s->audio), "test sound");
+        open_sound(s, on_sound_batch, s, &s->sound);
+        rmt_host_at(host, test_audio_due_us(s->audio), on_sound_due, s);
+    }
+    if (c->pictures)
+        rmt_host_at(host, now_us, on_picture_due, s);
+    return s;
+}
+
+void rmt_studio_destroy(struct rmt_studio **studio) {
+    struct rmt_studio *s = *studio;
+    *studio = NULL;
+    if (!s)
+        return;
+    while (s->late_first != s->late_next)
+        rmi_rtp_batch_unref(&s->late[s->late_first++ % STUDIO_LATE]);
+    for (size_t i = 0; i < RMT_STUDIO_REMOTES; i++)
+        rmt_line_fini(&s->lines[i]);
+    rmi_audio_sender_destroy(&s->sound);
+    rmi_video_sender_destroy(&s->pictures);
+    test_audio_destroy(&s->audio);
+    test_video_destroy(&s->video);
+    free(s);
+}
+
+struct rmt_peer *rmt_studio_peer(const struct rmt_studio *s) {
+    return s->peer;
+}
+
+struct rmt_reception *rmt_studio_from(struct rmt_studio *s, const char *id) {
+    struct studio_line *l = line_of(s, id);
+    if (l->rtp)
+        rmt_line_take_stats(l);
+    return &l->r;
+}
+
+void rmt_studio_forget(struct rmt_studio *s) {
+    for (size_t i = 0; i < RMT_STUDIO_REMOTES; i++)
+        rmt_line_forget(&s->lines[i]);
+}
+
+void rmt_studio_ask_key(struct rmt_studio *s, const char *id, bool storm) {
+    struct studio_line *l = line_of(s, id);
+    RMT_CHECK(s->v, l->rtp != NULL);
+    if (storm)
+        l->rtp->in[RMI_RTP_VIDEO].has_asked = false;
+    rmi_rtp_session_ask_key(l->rtp, rmt_host_now(s->host));
+    rmt_peer_pump(s->peer);
+}
+
+uint64_t rmt_studio_key_frames(const struct rmt_studio *s) {
+    return s->key_frames;
+}
+
+uint64_t rmt_studio_pictures_sent(const struct rmt_studio *s) {
+    return s->pictures_sent;
+}
+
+unsigned rmt_studio_wrapped(struct rmt_studio *s, const char *id) {
+    return line_of(s, id)->wrapped;
+}
