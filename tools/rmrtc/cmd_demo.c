@@ -30,8 +30,9 @@ static const char help[] =
     "  --pipeline FILE    manifest of the pipeline; default examples/pipelines/blur.yaml\n"
     "  --video-codec C    h264 (default), vp8 or vp9\n"
     "  --duration S       5..86400 seconds; default 20, on a terminal until Ctrl-C\n"
-    "  --output DIR       folder of demo-before.png and demo-after.png, the last picture sent and the last one that\n"
-    "                     came back; default: this one\n"
+    "  --output DIR       folder of demo-after.png, the last picture that came back, and of demo-before.png, what it "
+    "was\n"
+    "                     made of; default: this one\n"
     "  --listen HOST:PORT of the signaling server and its web page; default 127.0.0.1:0, any free port\n"
     "  --example FILE     whose lines are counted; default examples/01_blur_call.c\n";
 

@@ -17,9 +17,10 @@ static void usage(FILE *out) {
         fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(out, "\n`rmrtc COMMAND --help` lists a command's options.\n"
                  "Environment: RM_LOG sets log levels, e.g. RM_LOG=info,ice:debug\n"
-                 "Try it in two terminals:\n"
+                 "Try `rmrtc demo`, or in three terminals:\n"
                  "  rmrtc signal\n"
-                 "  rmrtc join ws://127.0.0.1:8080/ws        (twice)\n");
+                 "  rmrtc join ws://127.0.0.1:8080/ws --pipeline FILE\n"
+                 "  rmrtc join ws://127.0.0.1:8080/ws --publish test\n");
 }
 
 bool parse_listen(const char *text, char *host, size_t host_size, unsigned short *port) {
