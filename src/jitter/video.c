@@ -16,8 +16,9 @@
 /* Senders make at most two key frames each second for a receiver that asks. */
 #define ASK_INTERVAL_US RMI_MS(500)
 #define ASK_TRIPS 2
-/* What a stream needs for itself: nearly all frames whole. */
-#define QUANTILE 0.95
+/* Where a stream stands by itself: most of its pictures, which are shown at once. Were sound held back for the few that
+ * need repairs, it would be late for all others (by 80 ms at 10 % loss). */
+#define QUANTILE 0.5
 
 rm_err rmi_video_buffer_create(const struct rmi_video_buffer_config *config, struct rmi_video_buffer **out) {
     if (!config || !out || config->clock_rate < MIN_CLOCK_RATE || config->clock_rate > MAX_CLOCK_RATE ||
