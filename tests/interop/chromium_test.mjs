@@ -235,9 +235,15 @@ const cases = {
         const from = m.join.lines.length;
         await m.inPage('restartIce');
         const ufrag = (sdp) => /^a=ice-ufrag:(\S+)/m.exec(sdp)[1];
-        await m.page.waitForFunction(
-            (old) => peer.report().then((r) => r.transport.ufrag !== old && r.transport.pairState === 'succeeded'),
-            before.report.transport.ufrag, {timeout: CONNECT_MS});
+        /* waitForFunction would take the promise for the answer. */
+        await within(CONNECT_MS, 'Chromium uses new credentials', m.page.evaluate(async (old) => {
+            for (;;) {
+                const {transport} = await peer.report();
+                if (transport.ufrag !== old && transport.pairState === 'succeeded')
+                    return;
+                await new Promise((resolve) => setTimeout(resolve, 50));
+            }
+        }, before.report.transport.ufrag));
         const after = await connected(m, {from});
         check(ufrag(after.report.remote) !== ufrag(before.report.remote), "rmrtc's answer keeps its old ufrag");
         for (const key of ['localCertificate', 'remoteCertificate', 'dtlsRole', 'srtpCipher'])
