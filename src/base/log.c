@@ -37,6 +37,7 @@ static const char *const module_names[RMI_LOG_MODULE_COUNT] = {
     [RMI_LOG_DTLS] = "dtls",   [RMI_LOG_SRTP] = "srtp",       [RMI_LOG_SDP] = "sdp", [RMI_LOG_SIGNALING] = "signaling",
     [RMI_LOG_PEER] = "peer",   [RMI_LOG_SESSION] = "session", [RMI_LOG_RTP] = "rtp", [RMI_LOG_CC] = "cc",
     [RMI_LOG_CODEC] = "codec", [RMI_LOG_RUNTIME] = "runtime", [RMI_LOG_IO] = "io",   [RMI_LOG_APP] = "app",
+    [RMI_LOG_SCTP] = "sctp",
 };
 
 static const char *const level_names[LEVEL_COUNT] = {"none", "error", "warn", "info", "debug", "trace"};

@@ -17,6 +17,7 @@ enum rmi_log_module {
     RMI_LOG_TURN,
     RMI_LOG_DTLS,
     RMI_LOG_SRTP,
+    RMI_LOG_SCTP,
     RMI_LOG_SDP,
     RMI_LOG_SIGNALING,
     RMI_LOG_PEER,

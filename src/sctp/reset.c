@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sctp/association_private.h"
+
+/* Stream reset (RFC 6525): how a data channel closes. One request of each side is under way at a time. */
+
+enum { /* RFC 6525 4.4 */
+       RESULT_NOTHING = 0,
+       RESULT_PERFORMED = 1,
+       RESULT_DENIED = 2,
+       RESULT_BAD_SEQUENCE = 5,
+       RESULT_IN_PROGRESS = 6
+};
+enum { P_ADD_STREAMS_OUT = 17 };
+
+static void write_request(struct rmi_sctp *a, int64_t now_us) {
+    struct rmi_sctp_packet p;
+    rmi_sctp_packet_begin(a, &p, a->peer_tag);
+    const size_t at = rmi_sctp_chunk_begin(&p.w, RMI_SCTP_RE_CONFIG, 0);
+    const size_t q = rmi_sctp_param_begin(&p.w, RMI_SCTP_P_RESET_OUT_REQUEST);
+    rmi_wr_u32(&p.w, a->reset_seq);
+    rmi_wr_u32(&p.w, a->reset_peer_seq - 1);
+    rmi_wr_u32(&p.w, a->reset_last_tsn);
+    for (uint16_t i = 0; i < a->reset_count; i++)
+        rmi_wr_u16(&p.w, a->resets[i]);
+    rmi_sctp_tlv_end(&p.w, q);
+    rmi_sctp_tlv_end(&p.w, at);
+    rmi_sctp_packet_send(a, now_us, &p, false);
+    a->reset_us = now_us + a->rto_us;
+}
+
+rm_err rmi_sctp_reset_stream(struct rmi_sctp *a, int64_t now_us, uint16_t stream) {
+    if (stream >= RMI_SCTP_STREAMS)
+        return RM_E_INVALID_ARG;
+    if (a->state != RMI_SCTP_ESTABLISHED)
+        return RM_E_STATE;
+    if (!a->reconfig)
+        return RM_E_UNSUPPORTED;
+    struct rmi_sctp_stream_out *s = rmi_sctp_out_stream(a, stream);
+    if (!s)
+        return RM_E_NO_MEMORY;
+    if (s->reset != RMI_SCTP_RESET_NONE)
+        return RM_E_STATE;
+    s->reset = RMI_SCTP_RESET_WANTED;
+    a->resets_wanted = true;
+    rmi_sctp_flush(a, now_us);
+    return RM_OK;
+}
+
+/* Streams that are to be closed, and of which everything is delivered, go into one request. */
+void rmi_sctp_reset_step(struct rmi_sctp *a, int64_t now_us) {
+    if (!a->resets_wanted || a->reset_count > 0)
+        return;
+    bool more = false;
+    for (uint16_t i = 0; i < RMI_SCTP_STREAMS; i++) {
+        struct rmi_sctp_stream_out *s = a->out[i];
+        if (!s || s->reset != RMI_SCTP_RESET_WANTED)
+            continue;
+        if (a->reset_count == RMI_SCTP_RESETS_MAX || !rmi_list_empty(&s->messages) || s->in_flight > 0) {
+            more = true;
+            continue;
+        }
+        s->reset = RMI_SCTP_RESET_REQUESTED;
+        a->resets[a->reset_count++] = i;
+    }
+    a->resets_wanted = more;
+    a->reset_last_tsn = a->next_tsn - 1;
+    if (a->reset_count > 0)
+        write_request(a, now_us);
+}
+
+void rmi_sctp_on_reset_timer(struct rmi_sctp *a, int64_t now_us) {
+    if (a->reset_count == 0 || !rmi_sctp_open(a))
+        return;
+    rmi_sctp_count_error(a);
+    if (!rmi_sctp_over(a))
+        write_request(a, now_us);
+}
+
+static void on_response(struct rmi_sctp *a, struct rmi_rd r) {
+    const uint32_t seq = rmi_rd_u32(&r), result = rmi_rd_u32(&r);
+    if (r.failed || a->reset_count == 0 || seq != a->reset_seq)
+        return;
+    a->errors = 0;
+    if (result == RESULT_IN_PROGRESS) /* asked again by the timer */
+        return;
+    const bool done = result == RESULT_NOTHING || result == RESULT_PERFORMED;
+    for (uint16_t i = 0; i < a->reset_count; i++) {
+        struct rmi_sctp_stream_out *s = a->out[a->resets[i]];
+        s->reset = RMI_SCTP_RESET_NONE;
+        if (done)
+            s->next_mid = s->next_mid_unordered = 0;
+        rmi_sctp_post(a, RMI_SCTP_EV_RESET_OUT, s->id, done ? RM_OK : RM_E_UNSUPPORTED);
+    }
+    a->reset_seq++;
+    a->reset_count = 0;
+    a->reset_us = RMI_NEVER;
+}
+
+static void respond(struct rmi_sctp *a, int64_t now_us, uint32_t seq, uint32_t result) {
+    struct rmi_sctp_packet p;
+    rmi_sctp_packet_begin(a, &p, a->peer_tag);
+    const size_t at = rmi_sctp_chunk_begin(&p.w, RMI_SCTP_RE_CONFIG, 0);
+    const size_t q = rmi_sctp_param_begin(&p.w, RMI_SCTP_P_RESET_RESPONSE);
+    rmi_wr_u32(&p.w, seq);
+    rmi_wr_u32(&p.w, result);
+    rmi_sctp_tlv_end(&p.w, q);
+    rmi_sctp_tlv_end(&p.w, at);
+    rmi_sctp_packet_send(a, now_us, &p, false);
+}
+
+static uint32_t reset_in(struct rmi_sctp *a, uint32_t last_tsn, struct rmi_rd *streams) {
+    if (rmi_sctp_after(last_tsn, a->recv_cum))
+        return RESULT_IN_PROGRESS;
+    if (rmi_rd_left(streams) == 0) /* RFC 6525 4.1: none named means all */
+        for (uint16_t i = 0; i < RMI_SCTP_STREAMS; i++)
+            if (a->in[i])
+                rmi_sctp_stream_in_reset(a, i);
+    while (rmi_rd_left(streams) > 0) {
+        const uint16_t id = rmi_rd_u16(streams);
+        if (!streams->failed)
+            rmi_sctp_stream_in_reset(a, id);
+    }
+    return RESULT_PERFORMED;
+}
+
+static void on_request(struct rmi_sctp *a, int64_t now_us, uint16_t type, struct rmi_rd r) {
+    const uint32_t seq = rmi_rd_u32(&r);
+    if (r.failed)
+        return;
+    const bool again = a->reset_answered && seq == a->reset_peer_seq - 1;
+    if (again && a->reset_result != RESULT_IN_PROGRESS) {
+        respond(a, now_us, seq, a->reset_result);
+        return;
+    }
+    if (!again && seq != a->reset_peer_seq) {
+        respond(a, now_us, seq, RESULT_BAD_SEQUENCE);
+        return;
+    }
+    uint32_t result = RESULT_DENIED; /* we reset what our application closes, and have all streams from the start */
+    if (type == RMI_SCTP_P_RESET_OUT_REQUEST) {
+        rmi_rd_skip(&r, sizeof a->reset_seq); /* answers a request for it, which we never make */
+        const uint32_t last_tsn = rmi_rd_u32(&r);
+        if (r.failed)
+            return;
+        result = reset_in(a, last_tsn, &r);
+    } else if (type == P_ADD_STREAMS_OUT) {
+        result = RESULT_PERFORMED; /* they exist already */
+    }
+    if (!again)
+        a->reset_peer_seq++;
+    a->reset_answered = true;
+    a->reset_result = result;
+    respond(a, now_us, seq, result);
+}
+
+void rmi_sctp_on_reconfig(struct rmi_sctp *a, int64_t now_us, const struct rmi_sctp_chunk *c) {
+    struct rmi_rd r = c->value;
+    struct rmi_sctp_param p;
+    for (int n = 0; n < 2 && rmi_sctp_param_next(&r, &p); n++) { /* RFC 6525 3.1: at most two */
+        if (p.type == RMI_SCTP_P_RESET_RESPONSE)
+            on_response(a, p.value);
+        else
+            on_request(a, now_us, p.type, p.value);
+    }
+    if (r.failed)
+        a->stats.drops++;
+}
