@@ -74,7 +74,8 @@ bool rmi_rtp_session_accepts(const struct rmi_rtp_session *s, enum rmi_payload_f
 
 /* One unprotected packet from the connection (rmi_pc_on_packet). */
 void rmi_rtp_session_input(struct rmi_rtp_session *s, int64_t now_us, bool rtcp, uint8_t *data, size_t len);
-/* Sends every packet of a batch. RM_E_STATE: not connected; RM_E_UNSUPPORTED: the format is not negotiated. */
+/* Sends every packet of a batch. RM_E_STATE: not connected (of pictures, on_key_request is called when it works again);
+ * RM_E_UNSUPPORTED: the format is not negotiated. */
 rm_err rmi_rtp_session_send(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtp_batch *batch);
 /* Ask the remote for a key frame of its video: PLI, or FIR where only that is negotiated. At most one in 300 ms. */
 void rmi_rtp_session_ask_key(struct rmi_rtp_session *s, int64_t now_us);

@@ -80,6 +80,7 @@ struct rtps_rate {
 struct rtps_out {
     int line;     /* that we send on, RTPS_NONE */
     bool started; /* the numbers below are set */
+    bool missed;  /* a picture could not be sent, and those after it may need it */
     uint32_t ssrc, rtx_ssrc;
     uint16_t seq, rtx_seq;
     uint32_t timestamp_offset;

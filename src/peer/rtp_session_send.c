@@ -148,6 +148,16 @@ static void count_batch(struct rtps_out *o, int64_t now_us, const struct rmi_rtp
     }
 }
 
+/* Sending works again after a picture, or a part of one, was refused. The number left out tells the remote that
+ * something is missing, for it would decode what comes without what it needs; and a key frame replaces it. */
+static void make_up(struct rmi_rtp_session *s, int64_t now_us, struct rtps_out *o, bool key_frame) {
+    o->missed = false;
+    rtps_history_clear(o);
+    o->seq++;
+    if (!key_frame)
+        rtps_key_wanted(s, now_us);
+}
+
 rm_err rmi_rtp_session_send(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtp_batch *batch) {
     const enum rmi_rtp_kind kind = batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
     struct rtps_out *o = &s->out[kind];
@@ -160,10 +170,15 @@ rm_err rmi_rtp_session_send(struct rmi_rtp_session *s, int64_t now_us, const str
     history_expire(s, &o->history, now_us);
     rm_err first = RM_OK;
     for (uint32_t i = 0; i < batch->count; i++) {
-        const struct outgoing to = {.pt = codec->pt_send, .seq = o->seq, .ssrc = o->ssrc};
+        const struct outgoing to = {
+            .pt = codec->pt_send, .seq = (uint16_t)(o->seq + (o->missed ? 1 : 0)), .ssrc = o->ssrc};
         const rm_err err = emit(s, now_us, line, write_packet(s, now_us, line, o, &to, batch, i));
-        if (err == RM_E_STATE)
-            return err; /* nothing was protected, so the number is still free */
+        if (err == RM_E_STATE) { /* nothing was protected, so the number is still free */
+            o->missed = kind == RMI_RTP_VIDEO && o->stats.packets > 0;
+            return err;
+        }
+        if (o->missed)
+            make_up(s, now_us, o, batch->key_frame);
         if (err && !first)
             first = err;
         if (!err)

@@ -183,8 +183,12 @@ static void nothing_goes_before_the_connection(void **state) {
     assert_int_equal(kit_media(kit, 0, RMI_PAYLOAD_VP8, 3000, 5000, true), RM_E_STATE);
     kit_run_for(kit, RMI_SEC(3));
     kit->side[0].refuses = false;
-    assert_int_equal(kit_media(kit, 0, RMI_PAYLOAD_VP8, 6000, 500, true), RM_OK);
-    assert_int_equal(w.p.seq, (uint16_t)(before + 1)); /* and the transport-wide number likewise: watch_rtp */
+    assert_int_equal(kit->side[0].key_requests, 0);
+    assert_int_equal(kit_media(kit, 0, RMI_PAYLOAD_VP8, 6000, 500, false), RM_OK);
+    assert_int_equal(w.p.seq, (uint16_t)(before + 2)); /* one is left out for what is missing; no transport-wide one */
+    assert_int_equal(kit->side[0].key_requests, 1);
+    assert_int_equal(kit_media(kit, 0, RMI_PAYLOAD_VP8, 9000, 500, true), RM_OK);
+    assert_int_equal(w.p.seq, (uint16_t)(before + 3));
     kit_destroy(kit);
 }
 

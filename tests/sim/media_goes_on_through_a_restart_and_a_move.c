@@ -70,5 +70,5 @@ static void scenario(uint64_t seed, struct rmt_sim *sim) {
 }
 
 int main(int argc, char **argv) {
-    return rmt_sim_main(argc, argv, scenario, NULL, 6, "media_goes_on_through_a_restart_and_a_move");
+    return rmt_sim_main(argc, argv, scenario, NULL, 20, "media_goes_on_through_a_restart_and_a_move");
 }
