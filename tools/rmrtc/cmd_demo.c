@@ -39,6 +39,7 @@ static const char help[] =
 #define ROOM "demo"
 #define SIZE "1280x720" /* size and rate are what SC-003 and SC-006 speak of */
 #define BITRATE_KBPS "1500"
+#define SETTLE_S "1" /* as rmrtc bench does */
 #define DEFAULT_DURATION_S 20
 #define DURATION_MIN_S 5     /* less has no steady state */
 #define READY_US RMI_SEC(15) /* for a process to be there; on a busy machine it takes seconds */
@@ -143,10 +144,11 @@ static bool start_blur(struct demo *d) {
 }
 
 static bool start_camera(struct demo *d) {
-    const char *const argv[] = {"rmrtc",           "join",         d->url,      "--room",     ROOM,         "--peer-id",
-                                "camera",          "--publish",    d->publish,  "--stamp",    "--size",     SIZE,
-                                "--video-codec",   d->video_codec, "--bitrate", BITRATE_KBPS, "--snapshot", d->after,
-                                "--snapshot-sent", d->before,      "--json",    NULL};
+    const char *const argv[] = {"rmrtc",           "join",      d->url,       "--room",     ROOM,
+                                "--peer-id",       "camera",    "--publish",  d->publish,   "--stamp",
+                                "--settle",        SETTLE_S,    "--size",     SIZE,         "--video-codec",
+                                d->video_codec,    "--bitrate", BITRATE_KBPS, "--snapshot", d->after,
+                                "--snapshot-sent", d->before,   "--json",     NULL};
     d->figures.camera_started_us = rmi_now_us();
     return start(d, DEMO_CAMERA, argv, false);
 }

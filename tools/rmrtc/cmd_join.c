@@ -7,6 +7,7 @@
 #include "stamp.h"
 #include "view.h"
 
+#include "base/time.h"
 #include "io/loop.h"
 #include <errno.h>
 #include <getopt.h>
@@ -36,6 +37,7 @@ static const char help[] =
     "media:\n"
     "  --publish SOURCE   send \"test\" (a moving picture and sound) or a media file in a loop\n"
     "  --stamp            write the time into a file's pictures and sound, so that receivers can tell their age\n"
+    "  --settle S         leave out the ages of the first S seconds with pictures; default 0\n"
     "  --pipeline FILE    run each peer's media through a session of this manifest (JSON or YAML) and send it back\n"
     "  --load FILE.so     node types from a shared object, up to 8 times\n"
     "  --record FILE      write what is received (.mkv .mp4 .webm ...)\n"
@@ -56,6 +58,7 @@ static const char help[] =
     "  --json             one JSON line a second and a summary at the end, nothing else on standard output\n";
 
 #define LOADS_MAX 8
+#define SETTLE_MAX_S 3600
 #define DEFAULT_CHUNK_MS 10 /* as the default packets */
 
 struct join {
@@ -66,6 +69,7 @@ struct join {
     bool await_picture;
     struct sink *sink;
     struct publisher *publisher;
+    long settle_s;
     long duration_s;      /* 0 = until a signal */
     long until_connected; /* 0 = not used */
     bool json;
@@ -146,6 +150,8 @@ static bool set_media_number(struct join *j, int o, const char *arg) {
     case 'A':
         return set_number("--audio-frame", arg, 5, 20, 1, &j->publish.audio_chunk_ms) &&
                set_number("--audio-frame", arg, 5, 20, 1000, &j->config.audio_frame_us);
+    case 'Z':
+        return parse_number("--settle", arg, 0, SETTLE_MAX_S, &j->settle_s);
     case 'J':
         return set_number("--jitter-buffer", arg, 50, 200, 1, &j->config.jitter_buffer_size_ms);
     default:
@@ -279,6 +285,7 @@ static int watch(struct join *j, rm_webrtc *t, int signal_fd) {
     view_init(&view, t, j->json);
     view.sink = j->sink;
     view.publisher = j->publisher;
+    view.settle_us = RMI_SEC(j->settle_s);
     int64_t start = rmi_now_us(), next_line = start + 1000000;
     bool leaving = false;
     for (;;) {
@@ -440,6 +447,7 @@ static int run(int argc, char **argv) {
                                             {"until-connected", required_argument, NULL, 'u'},
                                             {"publish", required_argument, NULL, 'P'},
                                             {"stamp", no_argument, NULL, 'T'},
+                                            {"settle", required_argument, NULL, 'Z'},
                                             {"pipeline", required_argument, NULL, 'L'},
                                             {"load", required_argument, NULL, 'l'},
                                             {"record", required_argument, NULL, 'O'},

@@ -201,6 +201,7 @@ bool demo_report(const struct demo_figures *f, const struct demo_report_config *
     printf("\n%zu of %zu within their limits", v.lines - v.failed, v.lines);
     if (v.missed)
         printf("; * above the goal");
-    printf(".\nCPU is in %% of one core; reading and decoding the clip is left out.\n");
+    printf(".\nAges count from a second after the first picture. CPU is in %% of one core, without\n"
+           "reading and decoding the clip.\n");
     return !v.failed;
 }

@@ -248,6 +248,15 @@ static void print_json(struct view *v, const char *key, json_t *value) {
     json_decref(o);
 }
 
+/* What a call's beginning takes, key frames and adaptation, would outweigh the minutes after it in a percentile. */
+static void settle(struct view *v) {
+    int64_t first_us = v->received.first_picture_us;
+    if (v->settled || !v->settle_us || !first_us || rmi_now_us() - first_us < v->settle_us)
+        return;
+    v->settled = true;
+    sink_forget_ages(v->sink);
+}
+
 void view_tick(struct view *v, int64_t elapsed_us) {
     take_picture(v);
     if (v->json)
@@ -256,6 +265,7 @@ void view_tick(struct view *v, int64_t elapsed_us) {
         draw(v);
     else if (elapsed_us / 1000000 % TABLE_EVERY_S == 0)
         print_media(v);
+    settle(v);
 }
 
 void view_finish(struct view *v) {

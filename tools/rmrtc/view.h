@@ -19,6 +19,8 @@ struct view {
     struct sink *sink;           /* NULL: nothing is taken */
     struct publisher *publisher; /* NULL: nothing is sent */
     int64_t started_us;
+    int64_t settle_us; /* ages count from so long after the first picture on; 0: all do */
+    bool settled;
     bool json, tty;
     bool dirty;            /* something changed since it was last shown */
     bool signaling_failed; /* for good */
