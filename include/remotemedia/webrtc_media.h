@@ -24,9 +24,12 @@ extern "C" {
 
 /* Sends one chunk of sound of any length, rate and channel count, or one picture: raw in any format, or encoded already
  * in the codec that is sent (rm_stream_stats.codec of video_out); receivers of another codec miss it then. peer_id
- * NULL: to every peer. Sound is encoded on the calling thread; a picture waits for its encoder's thread, at most two of
- * them: the older is dropped. The data is referenced, not copied. RM_OK             also when nobody is connected yet:
- * there is nobody to miss it RM_E_INVALID_ARG  NULL, or another kind of data RM_E_NOT_FOUND    peer_id is not connected
+ * NULL: to every peer. The calling thread encodes sound and sends what is encoded already; a raw picture waits for its
+ * encoder's thread, at most two of them: the older is dropped. The data is referenced, not copied.
+ *
+ *  RM_OK             also when nobody is connected yet: there is nobody to miss it
+ *  RM_E_INVALID_ARG  NULL, or another kind of data
+ *  RM_E_NOT_FOUND    peer_id is not connected
  *  RM_E_UNSUPPORTED  this kind of media was not negotiated with it; a pixel format or codec that cannot be sent
  *  RM_E_STATE        not started
  *  RM_E_CLOSED       stopped

@@ -49,6 +49,7 @@ struct rmi_media_track {
     rm_runtime_data *queue[RMI_MEDIA_QUEUE];
     int64_t queued_at_us[RMI_MEDIA_QUEUE];
     unsigned queued;
+    bool encoding; /* one thread at a time has the encoders: the track's, or one that sends what is encoded already */
     struct rmi_video_sender_settings settings;
     struct rmi_video_sender_stats video_stats;
     struct rmi_audio_sender_stats audio_stats;
@@ -56,7 +57,7 @@ struct rmi_media_track {
     uint64_t superseded; /* pictures dropped because the encoder was slower */
     uint64_t refused;    /* pictures in a format or codec that is not sent */
 
-    /* Of the encoder's thread. */
+    /* Of the thread that set `encoding`. */
     struct rmi_video_sender *video[RMI_MEDIA_FORMATS];
     struct rmi_video_sender_settings applied[RMI_MEDIA_FORMATS];
     int64_t wanted_at_us[RMI_MEDIA_FORMATS];
