@@ -48,6 +48,7 @@ ffmpeg|scales the clip of the demo, once
 alsa-utils|speech for the demo (/usr/share/sounds/alsa)'
 test_packages='libcmocka-dev|unit tests
 libsrtp2-dev|the SRTP tests compare with it
+libusrsctp-dev|the SCTP tests talk to it
 g++|the public headers are checked as C++17
 clang|second compiler, fuzzing
 clang-format|format check
