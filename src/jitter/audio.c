@@ -235,6 +235,10 @@ int64_t rmi_audio_buffer_next_due(const struct rmi_audio_buffer *b) {
     return rmi_delay_earliest(&b->delay, rmi_audio_us(b, ts)) + rmi_audio_wanted_us(b);
 }
 
+bool rmi_audio_buffer_is_dry(const struct rmi_audio_buffer *b) {
+    return b->playing && b->held == 0 && !b->silence;
+}
+
 struct rmi_audio_buffer_stats rmi_audio_buffer_get_stats(const struct rmi_audio_buffer *b) {
     struct rmi_audio_buffer_stats stats = b->stats;
     stats.held = b->held;

@@ -97,6 +97,9 @@ void rmi_audio_buffer_timing(const struct rmi_audio_buffer *b, struct rmi_av_tim
 /* When the next packet is due by the target delay: a caller that is free to choose the phase of its cadence places a
  * pull there and loses nothing to rounding. RMI_NEVER before the first packet. */
 int64_t rmi_audio_buffer_next_due(const struct rmi_audio_buffer *b);
+/* Whether a pull now would have to invent sound because the next packet is late or lost and nothing behind it is here:
+ * a caller that feeds no sound card may wait for it. False in a silence that the sender made. */
+bool rmi_audio_buffer_is_dry(const struct rmi_audio_buffer *b);
 struct rmi_audio_buffer_stats rmi_audio_buffer_get_stats(const struct rmi_audio_buffer *b);
 
 #endif

@@ -28,6 +28,10 @@
 #define POLL_US 2500
 /* Nothing is known about a new stream's jitter; from here the pace comes down to what it needs within ten chunks. */
 #define BEGIN_LATER_US RMI_MS(2)
+/* A late packet is waited for so long: its chunk comes late then, and whoever takes it next sees jitter. Sound invented
+ * instead would lengthen the stream for good, as nothing behind here plays at a pace of its own. */
+#define LATE_MAX_US RMI_MS(40)
+#define LATE_POLL_US 500
 /* Of the pace: later at once, as something is missing; earlier by a fiftieth, so that a packet late now and then does
  * not move it much and the next receiver sees no jitter. A large delay is worth more haste. */
 #define LATER_MAX_US RMI_MS(2)
@@ -80,7 +84,7 @@ static rm_err set_up(struct rmi_audio_receiver *r, const struct rmi_audio_receiv
     r->stats.chunk_us = c->chunk_us;
     r->ticks = RMI_OPUS_CLOCK_HZ / r->rate;
     r->packet = r->chunk;
-    r->next_us = RMI_NEVER;
+    r->next_us = r->planned_us = RMI_NEVER;
     const size_t most = (size_t)((int64_t)r->rate * CHUNK_MAX_US / US_PER_S) * (size_t)r->channels;
     r->spare = calloc(most, sizeof *r->spare);
     return r->spare ? RM_OK : RM_E_NO_MEMORY;
@@ -179,7 +183,7 @@ static void begin_stream(struct rmi_audio_receiver *r, uint32_t timestamp, int64
     rmi_audio_decoder_reset(r->decoder);
     r->near_ticks = r->origin_ticks = r->end_ticks = timestamp;
     r->origin_us = r->stats.chunks > 0 ? r->chunk_end_us + rmi_max64(arrival_us - r->pulled_us, 0) : 0;
-    r->next_us = RMI_NEVER;
+    r->next_us = r->planned_us = RMI_NEVER;
     r->refused = 0;
 }
 
@@ -245,18 +249,34 @@ static int64_t finish(struct rmi_audio_receiver *r, int64_t now_us) {
     r->pulled_us = now_us;
     r->stats.chunks++;
     r->stats.samples += r->chunk;
+    if (r->planned_us != RMI_NEVER) /* the chunks behind it keep their times */
+        r->next_us = r->planned_us;
+    r->planned_us = RMI_NEVER;
     pace(r, now_us);
     return time_us;
 }
 
+/* Whether to wait for a late packet rather than to invent its sound. */
+static bool wait_for_late(struct rmi_audio_receiver *r, int64_t now_us) {
+    if (r->store.n >= r->chunk || !rmi_audio_buffer_is_dry(r->buffer))
+        return false;
+    if (r->planned_us == RMI_NEVER)
+        r->planned_us = r->next_us;
+    if (now_us - r->planned_us >= LATE_MAX_US)
+        return false;
+    r->next_us = now_us + LATE_POLL_US;
+    return true;
+}
+
 static void wait(struct rmi_audio_receiver *r, int64_t now_us) {
+    r->planned_us = RMI_NEVER;
     r->next_us = now_us - r->last_arrival_us > GONE_US ? RMI_NEVER : now_us + POLL_US;
 }
 
 rm_err rmi_audio_receiver_pull(struct rmi_audio_receiver *r, int64_t now_us, rm_runtime_data **out) {
     rm_runtime_data *chunk = NULL;
     rm_err lost = RM_OK;
-    if (r->next_us == RMI_NEVER)
+    if (r->next_us == RMI_NEVER || wait_for_late(r, now_us))
         return RM_E_AGAIN;
     if (!r->copy)
         lost = rmi_frame_pool_audio(r->pool, r->chunk * (size_t)r->channels, r->rate, (uint32_t)r->channels, &chunk);

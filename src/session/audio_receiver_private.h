@@ -29,6 +29,7 @@ struct rmi_audio_receiver {
     bool known; /* what the stream's packets are like */
 
     int64_t next_us;
+    int64_t planned_us; /* when the pull was to be that waits for a late packet; RMI_NEVER: none waits */
     int64_t last_arrival_us;
 
     struct rmi_audio_store store; /* decoded, not played */
