@@ -35,6 +35,11 @@ typedef struct rm_webrtc rm_webrtc;
 
 typedef enum rm_video_codec { RM_VIDEO_VP9 = 0, RM_VIDEO_VP8 = 1, RM_VIDEO_H264 = 2 } rm_video_codec;
 
+typedef enum rm_data_channel_mode {
+    RM_DATA_CHANNEL_RELIABLE = 0,  /* ordered, nothing lost */
+    RM_DATA_CHANNEL_UNRELIABLE = 1 /* in any order, nothing is sent twice */
+} rm_data_channel_mode;
+
 typedef struct rm_turn_server {
     const char *url;        /* "turn:HOST[:PORT]", UDP, port 3478 when absent; or "turn:USER:PASSWORD@HOST[:PORT]" */
     const char *username;   /* NULL when the URL has it */
@@ -51,6 +56,10 @@ struct rm_transport_data;
 typedef void (*rm_media_fn)(const char *peer_id, struct rm_runtime_data *data, void *user);
 /* What a peer's pipeline session put out, of any kind; on a thread of that session. Same rules. */
 typedef void (*rm_output_fn)(const char *peer_id, const struct rm_transport_data *output, void *user);
+
+/* A message of a peer (see webrtc_data.h): JSON, text or binary. On the network thread; must not block. `label` is that
+ * of the data channel. Same rules. */
+typedef void (*rm_message_fn)(const char *peer_id, const char *label, struct rm_runtime_data *message, void *user);
 
 struct rm_event;
 /* Called on the network thread (RM_EV_PIPELINE: on a media thread, at the same time perhaps); must not block. Every
@@ -69,15 +78,16 @@ typedef struct rm_webrtc_config {
     size_t stun_server_count;
     rm_turn_server turn_servers[RM_SERVERS_MAX]; /* default none */
     size_t turn_server_count;
-    bool relay_only;            /* use TURN relays only, hiding our addresses; default false; needs a TURN server */
-    bool certificate_per_peer;  /* a new DTLS certificate for each connection, so that peers cannot tell by it that they
-                                   talk to  the same participant; default false: one for the transport */
-    bool auto_connect;          /* connect to every peer already in the room; default true */
-    uint32_t max_peers;         /* remote peers at once, 1..RM_PEERS_MAX; default 10 */
-    bool enable_audio;          /* negotiate Opus; default true */
-    bool enable_video;          /* negotiate video; default true */
-    bool enable_data_channel;   /* negotiate a data channel section; default true */
-    rm_audio_codec audio_codec; /* default RM_AUDIO_OPUS, the only one */
+    bool relay_only;           /* use TURN relays only, hiding our addresses; default false; needs a TURN server */
+    bool certificate_per_peer; /* a new DTLS certificate for each connection, so that peers cannot tell by it that they
+                                  talk to  the same participant; default false: one for the transport */
+    bool auto_connect;         /* connect to every peer already in the room; default true */
+    uint32_t max_peers;        /* remote peers at once, 1..RM_PEERS_MAX; default 10 */
+    bool enable_audio;         /* negotiate Opus; default true */
+    bool enable_video;         /* negotiate video; default true */
+    bool enable_data_channel;  /* negotiate data channels, and open one named "control"; default true */
+    rm_data_channel_mode data_channel_mode; /* of the channel that we open; default RM_DATA_CHANNEL_RELIABLE */
+    rm_audio_codec audio_codec;             /* default RM_AUDIO_OPUS, the only one */
     rm_video_codec
         video_codec; /* preferred codec; the others stay acceptable; default RM_VIDEO_H264, which costs least */
     uint32_t jitter_buffer_size_ms;   /* ceiling of the receivers' adaptive delay, 50..200; default 50 */
@@ -90,6 +100,7 @@ typedef struct rm_webrtc_config {
     uint32_t audio_frame_us;          /* length of an Opus packet: 2500, 5000, 10000 (default), 20000, 40000, 60000 */
     uint32_t audio_bitrate_bps;       /* 6000..510000; default 64000 */
     rm_media_fn on_media;             /* NULL (default): incoming media is not decoded */
+    rm_message_fn on_message;         /* NULL (default): messages of peers are dropped */
     rm_output_fn on_output;           /* NULL (default): outputs of pipelines other than media are dropped */
     /* When a connection fails, the side that made its offer calls again while the peer is in the room: after
      * initial, initial * multiplier, ... milliseconds, at most max, and up to a quarter more at random. */
@@ -150,8 +161,9 @@ typedef enum rm_event_type {                       /* unknown values may come fr
                                                        (RM_E_LIMIT) or ended it; or the session could not be made */
                              RM_EV_RECONNECTING = 8, /* peer_id, attempt, delay_ms, detail: follows a failure when this
                                                         side will call again; while signaling is down it waits longer */
-                             RM_EV_RECOVERED = 9     /* peer_id, attempt, recovery_ms: follows RM_PEER_CONNECTED where
+                             RM_EV_RECOVERED = 9,    /* peer_id, attempt, recovery_ms: follows RM_PEER_CONNECTED where
                                                         a failure came before */
+                             RM_EV_CHANNEL = 10      /* peer_id, detail: the data channel of this label is open */
 } rm_event_type;
 
 typedef struct rm_event {

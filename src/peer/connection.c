@@ -141,6 +141,11 @@ void rmi_pc_on_packet(struct rmi_pc *pc, rmi_pc_packet_fn fn, void *ctx) {
     pc->on_packet_ctx = ctx;
 }
 
+void rmi_pc_on_data(struct rmi_pc *pc, rmi_pc_data_fn fn, void *ctx) {
+    pc->on_data = fn;
+    pc->on_data_ctx = ctx;
+}
+
 void rmi_pc_close(struct rmi_pc *pc, int64_t now_us) {
     if (pc->state == RMI_PC_CLOSED)
         return;

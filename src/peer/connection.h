@@ -96,6 +96,11 @@ typedef void (*rmi_pc_packet_fn)(void *ctx, int64_t now_us, bool rtcp, uint8_t *
 rm_err rmi_pc_create(const struct rmi_pc_config *config, int64_t now_us, struct rmi_pc **out);
 void rmi_pc_destroy(struct rmi_pc **pc);
 void rmi_pc_on_packet(struct rmi_pc *pc, rmi_pc_packet_fn fn, void *ctx);
+/* Receives the payload of each DTLS record (SCTP, RFC 8261), valid during the call. */
+typedef void (*rmi_pc_data_fn)(void *ctx, int64_t now_us, const uint8_t *data, size_t len);
+void rmi_pc_on_data(struct rmi_pc *pc, rmi_pc_data_fn fn, void *ctx);
+/* One record, at most RMI_DTLS_PAYLOAD_MAX bytes. RM_E_STATE: not connected; RM_E_TOO_BIG; RM_E_INVALID_ARG. */
+rm_err rmi_pc_send_data(struct rmi_pc *pc, int64_t now_us, const uint8_t *data, size_t len);
 /* DTLS close_notify, stop ICE, state CLOSED. Idempotent. */
 void rmi_pc_close(struct rmi_pc *pc, int64_t now_us);
 

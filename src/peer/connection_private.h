@@ -86,6 +86,8 @@ struct rmi_pc {
 
     rmi_pc_packet_fn on_packet;
     void *on_packet_ctx;
+    rmi_pc_data_fn on_data;
+    void *on_data_ctx;
 };
 
 /* connection.c */

@@ -152,7 +152,9 @@ void rmi_pc_secure_step(struct rmi_pc *pc) {
             rmi_pc_set_state(pc, RMI_PC_CLOSED, RM_OK, "closed by the peer");
             return;
         case RMI_DTLS_EV_DATA:
-            break; /* no SCTP association yet: nobody to give it to */
+            if (pc->on_data)
+                pc->on_data(pc->on_data_ctx, pc->now_us, ev.data, ev.len);
+            break;
         }
     }
 }
@@ -198,6 +200,13 @@ void rmi_pc_secure_media(struct rmi_pc *pc, bool rtcp, uint8_t *data, size_t len
     rmi_ice_note_received(pc->ice, pc->now_us);
     if (pc->on_packet)
         pc->on_packet(pc->on_packet_ctx, pc->now_us, rtcp, data, len);
+}
+
+rm_err rmi_pc_send_data(struct rmi_pc *pc, int64_t now_us, const uint8_t *data, size_t len) {
+    pc->now_us = now_us;
+    if (!pc->dtls || pc->state != RMI_PC_CONNECTED)
+        return RM_E_STATE;
+    return rmi_dtls_send(pc->dtls, now_us, data, len);
 }
 
 rm_err rmi_pc_send(struct rmi_pc *pc, int64_t now_us, bool rtcp, uint8_t *data, size_t len, size_t cap) {

@@ -155,6 +155,7 @@ static void remove_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
     else if (!p->superseded)
         rmi_ep_recovery_cancel(ep, p->id);
     rmi_ep_media_close(ep, p);
+    rmi_ep_data_close(p);
     rmi_pc_destroy(&p->pc);
     free(p);
 }
@@ -193,6 +194,7 @@ void rmi_ep_drain_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
         }
     }
     rmi_ep_media_step(ep, p);
+    rmi_ep_data_step(ep, p);
     if (rmi_pc_state_of(p->pc) >= RMI_PC_FAILED)
         remove_peer(ep, p);
 }
@@ -304,6 +306,7 @@ void rmi_endpoint_destroy(struct rmi_endpoint **pep) {
     RMI_LIST_FOREACH (node, next, &ep->peers) {
         struct rmi_ep_peer *p = RMI_CONTAINER_OF(node, struct rmi_ep_peer, node);
         rmi_ep_media_close(ep, p);
+        rmi_ep_data_close(p);
         rmi_pc_destroy(&p->pc);
         free(p);
     }
@@ -470,6 +473,7 @@ int64_t rmi_endpoint_next_deadline(const struct rmi_endpoint *ep) {
         t = rmi_min64(t, rmi_min64(rmi_pc_next_deadline(p->pc), connect_deadline(p)));
         if (p->rtp)
             t = rmi_min64(t, rmi_rtp_session_next_deadline(p->rtp));
+        t = rmi_min64(t, rmi_ep_data_deadline(p));
     }
     return t;
 }
@@ -485,6 +489,8 @@ void rmi_endpoint_timeout(struct rmi_endpoint *ep, int64_t now_us) {
         rmi_pc_timeout(p->pc, now_us);
         if (p->rtp && rmi_rtp_session_next_deadline(p->rtp) <= now_us)
             rmi_rtp_session_timeout(p->rtp, now_us);
+        if (rmi_ep_data_deadline(p) <= now_us)
+            rmi_ep_data_timeout(ep, p);
         if (connect_deadline(p) <= now_us)
             rmi_pc_abort(p->pc, now_us, RM_E_CONNECTION_TIMEOUT, "not connected in time");
     }

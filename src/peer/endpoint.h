@@ -48,6 +48,16 @@ struct rmi_endpoint_media_ops {
     void *ctx;
 };
 
+/* Who uses data channels. Called from inside the endpoint's functions; must not call the endpoint. */
+struct rmi_endpoint_data_ops {
+    void (*channel_open)(void *ctx, const char *peer_id, const char *label);
+    void (*message)(void *ctx, const char *peer_id, const char *label, bool binary, const uint8_t *data, size_t len);
+    void *ctx;
+};
+
+/* The channel of RemoteMedia's mesh: the side that offered opens it. */
+#define RMI_EP_CHANNEL "control"
+
 struct rmi_endpoint_config {
     struct rmi_rng rng;
     struct rmi_log *log;
@@ -62,8 +72,10 @@ struct rmi_endpoint_config {
     int64_t liveness_us;    /* 0 = 2 s */
     int64_t ice_timeout_us; /* 0 = 9.5 s */
     struct rmi_reconnect_policy reconnect;
-    struct rmi_endpoint_media_ops media; /* peer_up NULL: packets of media are counted and dropped */
-    bool rtcp_reports;                   /* see peer/rtp_session.h */
+    struct rmi_endpoint_media_ops media;   /* peer_up NULL: packets of media are counted and dropped */
+    struct rmi_endpoint_data_ops channels; /* message NULL: no association is made */
+    bool channels_unreliable;              /* ours is unordered and nothing is sent twice */
+    bool rtcp_reports;                     /* see peer/rtp_session.h */
     int64_t rtcp_interval_us;
     int64_t unix_offset_us;
 };
@@ -132,6 +144,12 @@ rm_err rmi_endpoint_connect_peer(struct rmi_endpoint *ep, int64_t now_us, const 
 /* Ends attempts to reconnect, too. RM_E_NOT_FOUND. */
 rm_err rmi_endpoint_disconnect_peer(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id);
 rm_err rmi_endpoint_restart_ice(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id); /* RM_E_NOT_FOUND */
+
+/* One message on the control channel, or on the first one there is when the peer opened others. RM_E_NOT_FOUND (no such
+ * peer), RM_E_STATE (no channel is open), RM_E_AGAIN (too much is queued), RM_E_TOO_BIG (over what the peer takes),
+ * RM_E_NO_MEMORY. */
+rm_err rmi_endpoint_send_message(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id, bool binary,
+                                 const void *data, size_t len);
 
 int64_t rmi_endpoint_next_deadline(const struct rmi_endpoint *ep);
 void rmi_endpoint_timeout(struct rmi_endpoint *ep, int64_t now_us);

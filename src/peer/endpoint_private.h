@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "base/time.h"
 #include "peer/endpoint.h"
+#include "sctp/channels.h"
 #include "signaling/client.h"
 
 #define RMI_EP_EVENTS_MAX 1024 /* a user that never polls loses the oldest */
@@ -15,14 +16,18 @@ struct rmi_ep_peer {
     struct rmi_endpoint *ep;
     struct rmi_pc *pc;
     struct rmi_rtp_session *rtp; /* NULL: nobody wants media */
-    void *media;                 /* as from media.peer_up */
-    uint32_t negotiations;       /* applied to rtp */
-    bool left;                   /* gone from the signaling server: its end is decided by ICE alone */
-    bool resend_candidates;      /* the server refused some before the answer */
-    bool tell;                   /* say peer.disconnect when it ends here */
-    bool offerer;                /* the first offer that stands was made here */
-    bool superseded;             /* ends because another connection takes its place */
-    int64_t deadline_us;         /* to be connected the first time */
+    struct rmi_sctp *sctp;       /* NULL: no data channels with it */
+    struct rmi_channels *channels;
+    bool no_channels, has_channel;
+    uint16_t channel;       /* to send on */
+    void *media;            /* as from media.peer_up */
+    uint32_t negotiations;  /* applied to rtp */
+    bool left;              /* gone from the signaling server: its end is decided by ICE alone */
+    bool resend_candidates; /* the server refused some before the answer */
+    bool tell;              /* say peer.disconnect when it ends here */
+    bool offerer;           /* the first offer that stands was made here */
+    bool superseded;        /* ends because another connection takes its place */
+    int64_t deadline_us;    /* to be connected the first time */
 };
 
 struct rmi_ep_event_node {
@@ -84,6 +89,12 @@ void rmi_ep_recovery_here(struct rmi_endpoint *ep, const char *peer_id);
 void rmi_ep_recovery_clear(struct rmi_endpoint *ep);
 int64_t rmi_ep_recovery_deadline(const struct rmi_endpoint *ep);
 void rmi_ep_recovery_run(struct rmi_endpoint *ep);
+
+/* endpoint_data.c */
+void rmi_ep_data_step(struct rmi_endpoint *ep, struct rmi_ep_peer *p); /* makes the association once it can be */
+void rmi_ep_data_close(struct rmi_ep_peer *p);
+int64_t rmi_ep_data_deadline(const struct rmi_ep_peer *p);
+void rmi_ep_data_timeout(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
 
 /* endpoint_signaling.c */
 void rmi_ep_drain_signaling(struct rmi_endpoint *ep);

@@ -70,6 +70,7 @@ void rm_webrtc_config_init(rm_webrtc_config *c) {
 /* Values of RemoteMedia's presets (reference). */
 void rm_webrtc_config_init_low_latency(rm_webrtc_config *c) {
     rm_webrtc_config_init(c);
+    c->data_channel_mode = RM_DATA_CHANNEL_UNRELIABLE;
     c->video_codec = RM_VIDEO_VP8;
     c->rtcp_interval_ms = 2000;
     c->target_bitrate_kbps = 1500;
@@ -151,6 +152,8 @@ static void check_reconnect(const rm_webrtc_config *c, struct rmi_sbuf *f) {
 
 static void check_media(const rm_webrtc_config *c, struct rmi_sbuf *f) {
     static const uint32_t frames[] = {2500, 5000, 10000, 20000, 40000, 60000};
+    check_range(f, "data_channel_mode", (uint32_t)c->data_channel_mode, RM_DATA_CHANNEL_RELIABLE,
+                RM_DATA_CHANNEL_UNRELIABLE);
     check_range(f, "audio_codec", (uint32_t)c->audio_codec, RM_AUDIO_OPUS, RM_AUDIO_OPUS);
     check_range(f, "video_codec", (uint32_t)c->video_codec, RM_VIDEO_VP9, RM_VIDEO_H264);
     check_range(f, "jitter_buffer_size_ms", c->jitter_buffer_size_ms, JITTER_MIN_MS, JITTER_MAX_MS);

@@ -87,6 +87,9 @@ void rmi_webrtc_net_close(struct rm_webrtc *t);
 void rmi_webrtc_net_shutdown(void *t);      /* posted */
 void rmi_webrtc_after(struct rm_webrtc *t); /* after any use of the endpoint: events out, timer armed */
 
+/* data.c */
+struct rmi_endpoint_data_ops rmi_webrtc_data_ops(struct rm_webrtc *t);
+
 /* events.c */
 void rmi_webrtc_emit(struct rm_webrtc *t, rm_event *ev);
 void rmi_webrtc_drain_events(struct rm_webrtc *t);

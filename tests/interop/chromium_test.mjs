@@ -18,6 +18,7 @@ const ARGUMENTS = [
 const LAUNCH_MS = 20000;
 const CONNECT_MS = 10000;
 const REFUSE_MS = 8000;
+const MESSAGE_MS = 15000;
 const SEND_PACKETS = 60; /* a second of fake camera and microphone is 50 Opus packets and some tens of video */
 /* Between the last figures of the browser and rmrtc's next line a late packet may be counted on one side only. */
 const DROPPED_MAX = 2;
@@ -25,14 +26,14 @@ const DROPPED_MAX = 2;
 let page_server, signaling, browser;
 
 /* A case: fresh room, rmrtc and page; `first` says who is in the room first, and so who answers. */
-async function meeting(room, {first, media = true, badAnswer = false}, run) {
+async function meeting(room, {first, media = true, badAnswer = false, options = []}, run) {
     const context = await browser.newContext({permissions: media ? ['camera', 'microphone'] : []});
     const page = await context.newPage();
     let join = null;
     const m = {page, context, moveTo: (other) => m.page = other};
     const inPage = (method, ...args) => m.page.evaluate(([m, a]) => peer[m](...a), [method, args]);
     const startJoin = async () => {
-        join = new Join(signaling, room);
+        join = new Join(signaling, room, 'rm', options);
         await join.ready();
     };
     try {
@@ -114,6 +115,26 @@ async function offerAndConnect(m, what) {
     return connected(m);
 }
 
+/* rmrtc join --echo gives back what it is told, in the mesh's own form. */
+async function messagesCross(m) {
+    const inTime = (what, promise) => within(MESSAGE_MS, what, promise);
+    const json = {type: 'Json', payload: {a: [1, 'z', null]}}, binary = {type: 'Binary', payload: 'AP8Q'};
+    let slowest = 0;
+    for (const sent of [json, binary, {type: 'Text', payload: 'gr\u00fc\u00df'}, {type: 'Text', payload: ''}]) {
+        const got = await inTime('a message comes back', m.inPage('exchange', JSON.stringify(sent)));
+        equal(JSON.parse(got.reply), sent, 'the message that came back');
+        equal(got.label, 'control', 'the label of the channel');
+        slowest = Math.max(slowest, got.ms);
+    }
+    const plain = await inTime('plain text comes back', m.inPage('exchange', 'no object'));
+    equal(JSON.parse(plain.reply), {type: 'Text', payload: 'no object'}, 'text without an envelope');
+    const large = JSON.stringify({type: 'Text', payload: 'y'.repeat(200000)});
+    const back = await inTime('a large message comes back', m.inPage('exchange', large));
+    equal(JSON.parse(back.reply), JSON.parse(large), 'the large message');
+    equal(await inTime('a burst comes back', m.inPage('burst', 500, 1000)), 500, 'messages of a burst, in order');
+    return `slowest small message ${slowest.toFixed(1)} ms, 200 kB ${back.ms.toFixed(0)} ms`;
+}
+
 const cases = {
     'chromium-answers': () => meeting('answers', {first: 'page'}, async (m) => {
         const both = await connected(m);
@@ -142,6 +163,18 @@ const cases = {
         equal(both.report.transceivers.map((t) => t.direction), ['sendrecv', 'sendrecv'], 'the directions');
         const media = await mediaFlows(m);
         return `${describe(both)}; ${JSON.stringify(media)}`;
+    }),
+
+    'messages-chromium-offers': () => meeting('messages', {first: 'rmrtc', media: false, options: ['--echo']},
+                                              async (m) => {
+        await offerAndConnect(m, {data: true, receive: true});
+        return messagesCross(m);
+    }),
+
+    'messages-chromium-answers': () => meeting('messages-back', {first: 'page', media: false, options: ['--echo']},
+                                               async (m) => {
+        await connected(m);
+        return messagesCross(m);
     }),
 
     'chromium-offers-mdns': () => meeting('mdns', {first: 'rmrtc', media: false}, async (m) => {

@@ -73,6 +73,8 @@ class Peer {
         const pc = this.pc = new RTCPeerConnection();
         pc.onicecandidate = (e) => this.sendCandidate(e.candidate);
         pc.onconnectionstatechange = () => this.history.push(pc.connectionState);
+        this.opened = new Promise((resolve) => this.onOpened = resolve);
+        pc.ondatachannel = (e) => this.listen(e.channel);
         this.tracks = 0;
         pc.ontrack = (e) => {
             this.tracks++;
@@ -85,7 +87,43 @@ class Peer {
         if (what.receive)
             ['audio', 'video'].forEach((kind) => pc.addTransceiver(kind, {direction: 'recvonly'}));
         if (what.data)
-            this.channel = pc.createDataChannel('control');
+            this.listen(pc.createDataChannel('control'));
+    }
+
+    /* Messages go out on the newest channel; replies are taken in the order in which they come. */
+    listen(channel) {
+        this.channel = channel;
+        this.replies = [];
+        channel.onmessage = (e) => {
+            this.replies.push(e.data);
+            this.onReply?.();
+        };
+        if (channel.readyState === 'open')
+            this.onOpened();
+        channel.onopen = () => this.onOpened();
+    }
+
+    /* What comes back, and for how long it took. */
+    async exchange(text) {
+        await this.opened;
+        const began = performance.now(), at = this.replies.length;
+        this.channel.send(text);
+        while (this.replies.length <= at)
+            await new Promise((resolve) => this.onReply = resolve);
+        return {label: this.channel.label, reply: this.replies[at], ms: performance.now() - began};
+    }
+
+    /* `count` messages at once; how many came back as they were, in order. */
+    async burst(count, size) {
+        await this.opened;
+        const at = this.replies.length, sent = [];
+        for (let i = 0; i < count; i++) {
+            sent.push(JSON.stringify({type: 'Text', payload: `${i}:${'x'.repeat(size)}`}));
+            this.channel.send(sent[i]);
+        }
+        while (this.replies.length < at + count)
+            await new Promise((resolve) => this.onReply = resolve);
+        return sent.filter((text, i) => JSON.stringify(JSON.parse(this.replies[at + i])) === text).length;
     }
 
     localStream({audio, video}) {

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
-#include <remotemedia/webrtc.h>
+#include <remotemedia/webrtc_data.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +52,7 @@ static const char help[] =
     "  --preset NAME      low-latency, high-quality or mobile-network; later options change it\n"
     "  --no-audio, --no-video\n"
     "\n"
+    "  --echo             send every message of a data channel back\n"
     "  --await-picture    leave as soon as a picture has come\n"
     "  --duration S       leave after S seconds\n"
     "  --until-connected N  leave as soon as N peers are connected\n"
@@ -66,7 +67,8 @@ struct join {
     struct publisher_config publish;
     const char *pipeline, *record, *snapshot, *snapshot_sent, *loads[LOADS_MAX];
     size_t load_count;
-    bool await_picture;
+    bool await_picture, echo;
+    rm_webrtc *transport; /* for callbacks */
     struct sink *sink;
     struct publisher *publisher;
     long settle_s;
@@ -202,6 +204,9 @@ static bool set_media_option(struct join *j, int o, const char *arg) {
     case 'w':
         j->await_picture = true;
         return true;
+    case 'e':
+        j->echo = true;
+        return true;
     default:
         return set_media_number(j, o, arg);
     }
@@ -246,7 +251,20 @@ static bool set_option(struct join *j, int o, const char *arg) {
 
 /* What a pipeline puts out, for the table, recordings and snapshots. */
 static void on_output(const char *peer_id, const rm_transport_data *output, void *user) {
-    sink_media(peer_id, output->data, user);
+    struct join *j = user;
+    sink_media(peer_id, output->data, j->sink);
+}
+
+static void on_media(const char *peer_id, rm_runtime_data *data, void *user) {
+    struct join *j = user;
+    sink_media(peer_id, data, j->sink);
+}
+
+static void on_message(const char *peer_id, const char *label, rm_runtime_data *message, void *user) {
+    struct join *j = user;
+    rm_err err = rm_webrtc_send_message(j->transport, peer_id, message);
+    if (err)
+        fprintf(stderr, "rmrtc join: --echo: %s on %s: %s\n", peer_id, label, rm_strerror(err));
 }
 
 /* Takes every waiting event. False: the transport has stopped. */
@@ -327,8 +345,9 @@ static bool open_sink(struct join *j) {
     rm_err err = sink_create(&sc, &j->sink, detail, sizeof detail);
     if (err)
         fprintf(stderr, "rmrtc join: %s\n", detail[0] ? detail : rm_strerror(err));
-    j->config.user = j->sink;
-    j->config.on_media = j->pipeline ? NULL : sink_media;
+    j->config.user = j;
+    j->config.on_message = j->echo ? on_message : NULL;
+    j->config.on_media = j->pipeline ? NULL : on_media;
     j->config.on_output = j->pipeline ? on_output : NULL;
     return !err;
 }
@@ -416,6 +435,7 @@ static int join(struct join *j) {
     }
     rm_err err = rm_webrtc_create(&j->config, &t);
     bool ok = !err && open_pipeline(j, t);
+    j->transport = t;
     if (ok)
         err = rm_webrtc_start(t);
     if (err)
@@ -462,6 +482,7 @@ static int run(int argc, char **argv) {
                                             {"no-audio", no_argument, NULL, 'x'},
                                             {"no-video", no_argument, NULL, 'y'},
                                             {"await-picture", no_argument, NULL, 'w'},
+                                            {"echo", no_argument, NULL, 'e'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
