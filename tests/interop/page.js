@@ -74,7 +74,7 @@ class Peer {
         pc.onicecandidate = (e) => this.sendCandidate(e.candidate);
         pc.onconnectionstatechange = () => this.history.push(pc.connectionState);
         this.opened = new Promise((resolve) => this.onOpened = resolve);
-        pc.ondatachannel = (e) => this.listen(e.channel);
+        pc.ondatachannel = (e) => this.useChannel(e.channel);
         this.tracks = 0;
         pc.ontrack = (e) => {
             this.tracks++;
@@ -87,11 +87,11 @@ class Peer {
         if (what.receive)
             ['audio', 'video'].forEach((kind) => pc.addTransceiver(kind, {direction: 'recvonly'}));
         if (what.data)
-            this.listen(pc.createDataChannel('control'));
+            this.useChannel(pc.createDataChannel('control'));
     }
 
     /* Messages go out on the newest channel; replies are taken in the order in which they come. */
-    listen(channel) {
+    useChannel(channel) {
         this.channel = channel;
         this.replies = [];
         channel.onmessage = (e) => {
