@@ -73,7 +73,7 @@ export class Tile {
         if (this.video.srcObject !== source)
             this.video.srcObject = source;
         if (source)
-            this.video.play().catch((e) => e.name === 'NotAllowedError' && blocked());
+            this.video.play().catch((e) => e.name === 'NotAllowedError' && this.#playSilently(blocked));
         const [track] = stream.getAudioTracks();
         if (track === this.#metered)
             return;
@@ -82,6 +82,14 @@ export class Tile {
         this.#stopMeter = track ? meter(track, (db) => this.#measure(db)) : () => {};
         if (!track)
             this.#measure(FLOOR_DB);
+    }
+
+    /* Without a click browsers play no sound; the picture can be seen until then. */
+    #playSilently(blocked) {
+        blocked();
+        this.video.muted = true;
+        this.video.play().catch(() => {});
+        document.addEventListener('click', () => this.video.muted = false, {once: true});
     }
 
     #measure(db) {

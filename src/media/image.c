@@ -31,6 +31,26 @@ static bool sides_valid(int width, int height) {
     return width >= 1 && height >= 1 && width <= RMI_IMAGE_SIDE_MAX && height <= RMI_IMAGE_SIDE_MAX;
 }
 
+bool rmi_image_format_of(rm_pixel_format format, enum rmi_image_format *out) {
+    switch (format) {
+    case RM_PIXEL_YUV420P:
+    case RM_PIXEL_I420:
+        *out = RMI_IMAGE_I420;
+        return true;
+    case RM_PIXEL_NV12:
+        *out = RMI_IMAGE_NV12;
+        return true;
+    case RM_PIXEL_RGB24:
+        *out = RMI_IMAGE_RGB24;
+        return true;
+    case RM_PIXEL_RGBA32:
+        *out = RMI_IMAGE_RGBA;
+        return true;
+    default:
+        return false;
+    }
+}
+
 size_t rmi_image_bytes(enum rmi_image_format format, int width, int height) {
     size_t sum = 0;
     int bytes, rows;

@@ -2,6 +2,7 @@
 #ifndef RMI_MEDIA_IMAGE_H
 #define RMI_MEDIA_IMAGE_H
 
+#include <remotemedia/data.h>
 #include <remotemedia/error.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,8 @@ struct rmi_image {
     int stride[RMI_IMAGE_PLANES];
 };
 
+/* False: not a raw format. */
+bool rmi_image_format_of(rm_pixel_format format, enum rmi_image_format *out);
 /* Bytes of a tightly packed picture; 0 when a side is not in 1..RMI_IMAGE_SIDE_MAX. */
 size_t rmi_image_bytes(enum rmi_image_format format, int width, int height);
 /* Planes and strides over tightly packed bytes. RM_E_INVALID_ARG: sides, or fewer than rmi_image_bytes(). */

@@ -146,7 +146,7 @@ static rm_err emit(const struct decoder *d, rm_node_context *context, const rm_r
     rm_runtime_data *output = NULL;
     p->width &= ~1; /* frames of the 4:2:0 formats have even sides */
     p->height &= ~1;
-    bool as_it_is = p->buf && rmi_node_image_format(d->format, &layout) && layout == RMI_IMAGE_I420;
+    bool as_it_is = p->buf && rmi_image_format_of(d->format, &layout) && layout == RMI_IMAGE_I420;
     int64_t time_us = rm_runtime_data_timestamp_us(input);
     rm_err err = as_it_is ? keep(d, context, p, time_us, &output) : copy(d, context, p, time_us, &output);
     if (!err)

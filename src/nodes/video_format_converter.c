@@ -85,7 +85,7 @@ static rm_err process(void *state, rm_node_context *context, rm_runtime_data *in
         return err;
     if (v->format == c->format)
         return rm_node_emit(context, rm_runtime_data_ref(input));
-    bool same_layout = rmi_node_image_format(v->format, &from) && rmi_node_image_format(c->format, &to) && from == to;
+    bool same_layout = rmi_image_format_of(v->format, &from) && rmi_image_format_of(c->format, &to) && from == to;
     err = same_layout ? rename_format(c, context, input, &output) : convert(c, context, input, &output);
     if (!err)
         return rm_node_emit(context, output);

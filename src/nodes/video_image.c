@@ -7,26 +7,6 @@
 static const rm_pixel_format raw_formats[] = {RM_PIXEL_YUV420P, RM_PIXEL_I420, RM_PIXEL_NV12, RM_PIXEL_RGB24,
                                               RM_PIXEL_RGBA32};
 
-bool rmi_node_image_format(rm_pixel_format format, enum rmi_image_format *out) {
-    switch (format) {
-    case RM_PIXEL_YUV420P:
-    case RM_PIXEL_I420:
-        *out = RMI_IMAGE_I420;
-        return true;
-    case RM_PIXEL_NV12:
-        *out = RMI_IMAGE_NV12;
-        return true;
-    case RM_PIXEL_RGB24:
-        *out = RMI_IMAGE_RGB24;
-        return true;
-    case RM_PIXEL_RGBA32:
-        *out = RMI_IMAGE_RGBA;
-        return true;
-    default:
-        return false;
-    }
-}
-
 rm_pixel_format rmi_node_pixel_format(const char *name) {
     for (size_t i = 0; i < sizeof raw_formats / sizeof raw_formats[0]; i++)
         if (!strcmp(name, rm_pixel_format_name(raw_formats[i])))
@@ -36,7 +16,7 @@ rm_pixel_format rmi_node_pixel_format(const char *name) {
 
 bool rmi_node_image(const rm_video *v, struct rmi_image *out) {
     enum rmi_image_format format;
-    if (v->plane_count == 0 || !rmi_node_image_format(v->format, &format))
+    if (v->plane_count == 0 || !rmi_image_format_of(v->format, &format))
         return false;
     *out = (struct rmi_image){.format = format, .width = (int)v->width, .height = (int)v->height};
     for (uint32_t p = 0; p < v->plane_count; p++) {

@@ -8,8 +8,6 @@
 /* The names of raw formats, for a parameter's choices. */
 #define RMI_NODE_RAW_FORMATS "Yuv420p|I420|NV12|Rgb24|Rgba32"
 
-/* False: not a raw format. */
-bool rmi_node_image_format(rm_pixel_format format, enum rmi_image_format *out);
 /* Of RMI_NODE_RAW_FORMATS; unspecified for another text. */
 rm_pixel_format rmi_node_pixel_format(const char *name);
 /* The picture of a video, for reading only. False: it is encoded or unspecified. */

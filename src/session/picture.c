@@ -72,29 +72,9 @@ void rmi_picture_maker_fini(struct rmi_picture_maker *m) {
     *m = (struct rmi_picture_maker){0};
 }
 
-static bool image_format_of(rm_pixel_format format, enum rmi_image_format *out) {
-    switch (format) {
-    case RM_PIXEL_YUV420P:
-    case RM_PIXEL_I420:
-        *out = RMI_IMAGE_I420;
-        return true;
-    case RM_PIXEL_NV12:
-        *out = RMI_IMAGE_NV12;
-        return true;
-    case RM_PIXEL_RGB24:
-        *out = RMI_IMAGE_RGB24;
-        return true;
-    case RM_PIXEL_RGBA32:
-        *out = RMI_IMAGE_RGBA;
-        return true;
-    default:
-        return false;
-    }
-}
-
 bool rmi_picture_accepts(rm_pixel_format format) {
     enum rmi_image_format unused;
-    return image_format_of(format, &unused);
+    return rmi_image_format_of(format, &unused);
 }
 
 static rm_err image_in(struct rmi_picture_room *room, int width, int height, struct rmi_image *out) {
@@ -116,7 +96,7 @@ rm_err rmi_picture_from_frame(struct rmi_picture_maker *m, const rm_video *video
                               struct rmi_codec_picture *out) {
     struct rmi_image image = {.width = even((int)video->width), .height = even((int)video->height)}, next = {0};
     rm_err err = RM_OK;
-    if (!image_format_of(video->format, &image.format))
+    if (!rmi_image_format_of(video->format, &image.format))
         return RM_E_UNSUPPORTED;
     for (uint32_t i = 0; i < video->plane_count; i++) {
         image.plane[i] = (uint8_t *)(uintptr_t)video->planes[i]; /* a source, only read */

@@ -9,18 +9,9 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {promisify} from 'node:util';
 import {chromium} from 'playwright-core';
 
-import {Join, check, equal, killAll, runCases, servePage, startSignaling} from './harness.mjs';
+import {BROWSER_ARGUMENTS, Join, check, equal, killAll, runCases, servePage, startSignaling} from './harness.mjs';
 
-const ARGUMENTS = [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    '--autoplay-policy=no-user-gesture-required',
-];
+const ARGUMENTS = [...BROWSER_ARGUMENTS, '--autoplay-policy=no-user-gesture-required'];
 const LAUNCH_MS = 20000;
 const CONNECT_MS = 10000;
 const MEDIA_MS = 15000;  /* for so many pictures and so much sound; a second or two, if the machine has nothing else to do */

@@ -2,19 +2,9 @@
 // Chromium and rmrtc in one room. Usage: node chromium_test.mjs [CASE...]; the environment names RMRTC and CHROMIUM.
 import {chromium} from 'playwright-core';
 
-import {Join, check, equal, killAll, runCases, servePage, startSignaling, within} from './harness.mjs';
+import {BROWSER_ARGUMENTS, FAKE_DEVICES, Join, check, equal, killAll, runCases, servePage, startSignaling, within} from './harness.mjs';
 
-const ARGUMENTS = [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    '--use-fake-device-for-media-stream',
-    '--use-fake-ui-for-media-stream',
-];
+const ARGUMENTS = [...BROWSER_ARGUMENTS, ...FAKE_DEVICES];
 const LAUNCH_MS = 20000;
 const CONNECT_MS = 10000;
 const REFUSE_MS = 8000;

@@ -11,6 +11,19 @@ const RMRTC = process.env.RMRTC ?? 'build/bin/rmrtc';
 const CASE_MS = 30000;
 const children = new Set();
 
+/* Every browser of these tests. */
+export const BROWSER_ARGUMENTS = [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+];
+/* A camera and a microphone that nobody is asked about. */
+export const FAKE_DEVICES = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+
 export function start(args) {
     const child = spawn(RMRTC, args, {stdio: ['ignore', 'pipe', process.env.RM_LOG ? 'inherit' : 'pipe']});
     children.add(child);

@@ -4,19 +4,9 @@ import {chromium} from 'playwright-core';
 import {once} from 'node:events';
 import {createInterface} from 'node:readline';
 
-import {Join, check, equal, killAll, runCases, servePage, start, within} from './harness.mjs';
+import {BROWSER_ARGUMENTS, FAKE_DEVICES, Join, check, equal, killAll, runCases, servePage, start, within} from './harness.mjs';
 
-const ARGUMENTS = [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    '--use-fake-device-for-media-stream',
-    '--use-fake-ui-for-media-stream',
-];
+const ARGUMENTS = [...BROWSER_ARGUMENTS, ...FAKE_DEVICES];
 const SMALL = {width: 480, height: 420}; /* Chromium composes in software here: the fewer pixels, the more frames */
 const CASE_MS = 60000; /* two or three pages that encode and decode in software, on a machine that may be busy */
 const LAUNCH_MS = 20000;
