@@ -48,7 +48,8 @@ struct rmi_endpoint_media_ops {
     void *ctx;
 };
 
-/* Who uses data channels. Called from inside the endpoint's functions; must not call the endpoint. */
+/* Who uses data channels. Called from inside the endpoint's functions; of these only rmi_endpoint_send_message may be
+ * called back (an answer). The data is valid until then, the texts during the call. */
 struct rmi_endpoint_data_ops {
     void (*channel_open)(void *ctx, const char *peer_id, const char *label);
     void (*message)(void *ctx, const char *peer_id, const char *label, bool binary, const uint8_t *data, size_t len);

@@ -21,10 +21,15 @@ static void use(struct rmi_ep_peer *p, uint16_t channel) {
     ops->channel_open(ops->ctx, p->id, info.label);
 }
 
+/* An answer sent from inside a callback leaves what it stirs up to the loop that made the callback: a channel closed in
+ * between would take its label away under the callback's feet. */
 static void drain(struct rmi_ep_peer *p, int64_t now_us) {
     const struct rmi_endpoint_data_ops *ops = &p->ep->config.channels;
     struct rmi_channels_event ev;
     struct rmi_channel_info info;
+    if (p->draining)
+        return;
+    p->draining = true;
     while (rmi_channels_poll_event(p->channels, now_us, &ev)) {
         switch (ev.type) {
         case RMI_CHANNELS_EV_NEW:
@@ -49,6 +54,7 @@ static void drain(struct rmi_ep_peer *p, int64_t now_us) {
             break;
         }
     }
+    p->draining = false;
 }
 
 static void on_data(void *ctx, int64_t now_us, const uint8_t *data, size_t len) {

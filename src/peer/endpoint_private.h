@@ -19,6 +19,7 @@ struct rmi_ep_peer {
     struct rmi_sctp *sctp;       /* NULL: no data channels with it */
     struct rmi_channels *channels;
     bool no_channels, has_channel;
+    bool draining;          /* its channels' events are being told */
     uint16_t channel;       /* to send on */
     void *media;            /* as from media.peer_up */
     uint32_t negotiations;  /* applied to rtp */

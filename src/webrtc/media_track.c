@@ -169,6 +169,15 @@ static void encode(struct rmi_media_track *track, rm_runtime_data *video, int64_
     }
 }
 
+/* The oldest picture in the queue, with the track's mutex; its reference is the caller's. */
+static rm_runtime_data *take_first(struct rmi_media_track *track) {
+    rm_runtime_data *video = track->queue[0];
+    memmove(track->queue, track->queue + 1, (RMI_MEDIA_QUEUE - 1) * sizeof track->queue[0]);
+    memmove(track->queued_at_us, track->queued_at_us + 1, (RMI_MEDIA_QUEUE - 1) * sizeof(int64_t));
+    track->queued--;
+    return video;
+}
+
 static void *video_main(void *ctx) {
     struct rmi_media_track *track = ctx;
     pthread_mutex_lock(&track->mutex);
@@ -177,11 +186,8 @@ static void *video_main(void *ctx) {
             pthread_cond_wait(&track->wake, &track->mutex);
         if (track->stop)
             break;
-        rm_runtime_data *video = track->queue[0];
         int64_t at_us = track->queued_at_us[0];
-        memmove(track->queue, track->queue + 1, (RMI_MEDIA_QUEUE - 1) * sizeof track->queue[0]);
-        memmove(track->queued_at_us, track->queued_at_us + 1, (RMI_MEDIA_QUEUE - 1) * sizeof(int64_t));
-        track->queued--;
+        rm_runtime_data *video = take_first(track);
         track->encoding = true;
         pthread_mutex_unlock(&track->mutex);
         encode(track, video, at_us);
@@ -254,10 +260,7 @@ rm_err rmi_media_track_video(struct rmi_media_track *track, rm_runtime_data *vid
     rm_err err = start_thread(track);
     if (!err) {
         if (track->queued == RMI_MEDIA_QUEUE) {
-            dropped = track->queue[0];
-            memmove(track->queue, track->queue + 1, (RMI_MEDIA_QUEUE - 1) * sizeof track->queue[0]);
-            memmove(track->queued_at_us, track->queued_at_us + 1, (RMI_MEDIA_QUEUE - 1) * sizeof(int64_t));
-            track->queued--;
+            dropped = take_first(track);
             track->superseded++;
         }
         track->queue[track->queued] = rm_runtime_data_ref(video);
