@@ -8,12 +8,15 @@
 #include <string.h>
 
 /* A seeded link of one direction in virtual time: rate, delay, drop-tail queue, loss, reordering, duplication and
- * corruption. Header-only: each test is one program. */
+ * corruption. Header-only: each test is one program; `rmrtc bench DATA` is one more. */
+
+#define TEST_HEADERS (20 + 8 + 13 + 8 + 16) /* IPv4, UDP, DTLS 1.2 with AES-GCM: header, nonce, tag */
 
 struct test_link_config {
     int64_t rate_bps; /* 0: unlimited */
     int64_t delay_us;
     int64_t queue_us; /* longest wait for the rate; 0: none */
+    size_t headers;   /* what each packet takes of the rate beyond its bytes */
     int loss_permille, reorder_permille, duplicate_permille, corrupt_permille;
 };
 struct test_packet {
@@ -92,7 +95,7 @@ static inline void test_link_send(struct test_link *l, int64_t now_us, const uin
             l->dropped++;
             return;
         }
-        out_us += (int64_t)len * 8 * 1000000 / l->c.rate_bps;
+        out_us += (int64_t)(len + l->c.headers) * 8 * 1000000 / l->c.rate_bps;
         l->free_us = out_us;
     }
     int64_t at_us = out_us + l->c.delay_us;

@@ -33,6 +33,8 @@ struct bench {
 #define BENCH_RUNS_MAX 100
 
 void bench_report(struct bench *b, const struct figure *f);
+/* Limit and goal are the least, not the most. */
+void bench_report_at_least(struct bench *b, const struct figure *f);
 
 /* A signaling server on loopback, on a thread of its own. False with a message on standard error. */
 bool bench_server_start(struct rmi_signaling_thread *s);
@@ -63,5 +65,6 @@ bool bench_code(struct bench *b);            /* SC-010 */
 bool bench_rate(struct bench *b);            /* SC-011 */
 bool bench_cleanup(struct bench *b);         /* SC-012 */
 bool bench_decoding_memory(struct bench *b); /* part of SC-007 */
+bool bench_data_sim(struct bench *b);        /* DATA over links in virtual time */
 
 #endif

@@ -14,9 +14,13 @@ static void print_number(const char *name, double v) {
         printf("\"%s\":%g,", name, v);
 }
 
-void bench_report(struct bench *b, const struct figure *f) {
-    bool goal_met = isnan(f->goal) || f->value <= f->goal;
-    bool pass = isnan(f->limit) ? goal_met : f->value <= f->limit;
+static bool within(double value, double bound, bool at_least) {
+    return isnan(bound) || (at_least ? value >= bound : value <= bound);
+}
+
+static void report(struct bench *b, const struct figure *f, bool at_least) {
+    const bool goal_met = within(f->value, f->goal, at_least);
+    const bool pass = isnan(f->limit) ? goal_met : within(f->value, f->limit, at_least);
     b->all_pass = b->all_pass && pass;
     b->figures++;
     if (b->json) {
@@ -27,12 +31,20 @@ void bench_report(struct bench *b, const struct figure *f) {
     } else {
         printf("%-8s %-28s %10.2f %-4s", f->id, f->metric, f->value, f->unit);
         if (!isnan(f->limit))
-            printf("  limit %g", f->limit);
+            printf("  limit %s%g", at_least ? ">= " : "", f->limit);
         if (!isnan(f->goal))
-            printf("  goal %g%s", f->goal, goal_met ? "" : " (missed)");
+            printf("  goal %s%g%s", at_least ? ">= " : "", f->goal, goal_met ? "" : " (missed)");
         printf("  %s  n=%zu\n", pass ? "pass" : "FAIL", f->n);
     }
     fflush(stdout);
+}
+
+void bench_report(struct bench *b, const struct figure *f) {
+    report(b, f, false);
+}
+
+void bench_report_at_least(struct bench *b, const struct figure *f) {
+    report(b, f, true);
 }
 
 bool bench_server_start(struct rmi_signaling_thread *s) {

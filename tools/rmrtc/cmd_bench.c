@@ -16,6 +16,10 @@ struct measurement {
     bool (*run)(struct bench *b);
 };
 
+static bool bench_data(struct bench *b) {
+    return bench_data_sim(b);
+}
+
 static const struct measurement measurements[] = {
     {"SC-001", "first picture back through a blurring peer, from the start of the process", bench_first_picture},
     {"SC-002", "age of sound that comes back through it, by markers in the samples", bench_sound},
@@ -28,6 +32,7 @@ static const struct measurement measurements[] = {
     {"SC-010", "lines of code of examples/01_blur_call.c (from its folder's parent only)", bench_code},
     {"SC-011", "chunks of sound lost at 1000 a second a peer, ten peers at once", bench_rate},
     {"SC-012", "clean-up time of a participant, and what it leaves behind", bench_cleanup},
+    {"DATA", "data channels: what links of known rate and loss carry", bench_data},
 };
 #define MEASUREMENTS (sizeof measurements / sizeof measurements[0])
 
