@@ -2,9 +2,15 @@
 #include "bench.h"
 #include "sctp/goodput_testkit.h"
 
-/* What the association makes of a link, in virtual time, so that the figures are the same on every machine. The rate of
- * a link counts whole IP packets; percents are of what is left for payload after all headers when each packet is full
- * (1,128 of 1,225 bytes). The queue of a link drops what would wait longer than told. */
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What the association, and usrsctp beside it, make of a link, in virtual time, so that the figures are the same on
+ * every machine. The rate of a link counts whole IP packets; percents are of what is left for payload after all headers
+ * when each packet is full (1,128 of 1,225 bytes). The queue of a link drops what would wait longer than told. */
 
 #define RTT_US RMI_MS(100)
 #define WARM_US RMI_SEC(5)
@@ -14,6 +20,11 @@
 #define LARGE_BYTES (16 * 1024 * 1024)
 #define MBIT 20
 #define P95 95
+#define USRSCTP_PROGRAM "usrsctp_link" /* tests/bench/usrsctp_link.c, where libusrsctp is installed */
+#define USRSCTP_ARGUMENTS 8
+#define DIGITS 24
+
+extern char **environ;
 #define NAME_BYTES 64
 #define P95_RTTS 1.5
 
@@ -35,6 +46,75 @@ static struct figure figure(const char *metric, const char *unit, double value, 
     return (struct figure){
         .id = "DATA", .metric = metric, .unit = unit, .value = value, .limit = limit, .goal = NAN, .n = n};
 }
+
+/* ---- usrsctp: a program beside this one, which has the stack inside ---- */
+
+static bool usrsctp_path(char *out, size_t size) {
+    char exe[PATH_MAX];
+    const ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (n <= 0)
+        return false;
+    exe[n] = '\0';
+    char *slash = strrchr(exe, '/');
+    if (!slash)
+        return false;
+    *slash = '\0';
+    const int len = snprintf(out, size, "%s/%s", exe, USRSCTP_PROGRAM);
+    return len > 0 && (size_t)len < size && access(out, X_OK) == 0;
+}
+
+static FILE *start_usrsctp(const char *path, const struct path *link, bool small, pid_t *pid) {
+    const int64_t values[USRSCTP_ARGUMENTS] = {link->mbit, link->loss_permille, RTT_US,        link->queue_us,
+                                               WARM_US,    MEASURED_US,         MESSAGE_BYTES, small};
+    char digits[USRSCTP_ARGUMENTS][DIGITS];
+    char *argv[USRSCTP_ARGUMENTS + 2] = {(char *)(uintptr_t)USRSCTP_PROGRAM};
+    int fds[2];
+    posix_spawn_file_actions_t actions;
+    for (int i = 0; i < USRSCTP_ARGUMENTS; i++) {
+        snprintf(digits[i], DIGITS, "%lld", (long long)values[i]);
+        argv[i + 1] = digits[i];
+    }
+    if (pipe2(fds, O_CLOEXEC))
+        return NULL;
+    bool ok = posix_spawn_file_actions_init(&actions) == 0;
+    if (ok) {
+        ok = !posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO) &&
+             !posix_spawn(pid, path, &actions, NULL, argv, environ);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    close(fds[1]);
+    FILE *from = ok ? fdopen(fds[0], "r") : NULL;
+    if (!from)
+        close(fds[0]);
+    return from;
+}
+
+static bool measure_usrsctp(struct bench *b, const char *program, const struct path *link, bool small) {
+    unsigned long long bytes = 0;
+    long long p95_us = 0;
+    pid_t pid = 0;
+    FILE *from = start_usrsctp(program, link, small, &pid);
+    const bool ok = from && fscanf(from, "%llu %lld", &bytes, &p95_us) == 2;
+    if (from)
+        fclose(from);
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    if (!ok)
+        return false;
+    const double mbit = (double)bytes * 8 / (double)MEASURED_US;
+    char name[NAME_BYTES];
+    if (small) {
+        const struct figure f = figure("usrsctp_small_p95_beside_bulk", "RTT", (double)p95_us / (double)RTT_US, NAN, 1);
+        bench_report(b, &f);
+        return true;
+    }
+    snprintf(name, sizeof name, "usrsctp_goodput_payload_%s", link->name);
+    const struct figure f = figure(name, "Mbps", mbit, NAN, 1);
+    bench_report_at_least(b, &f);
+    return true;
+}
+
+/* ---- ours ---- */
 
 static bool measure_goodput(struct bench *b, const struct path *path) {
     struct test_load l = {.mbit = path->mbit,
@@ -77,9 +157,20 @@ static bool measure_small(struct bench *b, bool no_interleaving) {
 }
 
 bool bench_data_sim(struct bench *b) {
+    char program[PATH_MAX];
+    const bool beside = usrsctp_path(program, sizeof program);
     bool ok = true;
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+    if (!beside)
+        fprintf(stderr,
+                "rmrtc bench: no figures of usrsctp: %s is not beside rmrtc, because libusrsctp was not there "
+                "when it was built, or because it is installed\n",
+                USRSCTP_PROGRAM);
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         ok = measure_goodput(b, &paths[i]) && ok;
+        if (beside)
+            ok = measure_usrsctp(b, program, &paths[i], false) && ok;
+    }
     ok = measure_small(b, false) && ok;
-    return measure_small(b, true) && ok;
+    ok = measure_small(b, true) && ok;
+    return (!beside || measure_usrsctp(b, program, &paths[0], true)) && ok;
 }
