@@ -165,6 +165,7 @@ rm_err rmi_loop_create(struct rmi_loop **out) {
         return RM_E_NO_MEMORY;
     rmi_list_init(&loop->timers);
     rmi_list_init(&loop->children);
+    rmi_list_init(&loop->turn_ends);
     rmi_list_init(&loop->posts);
     rmi_list_init(&loop->jobs);
     loop->armed_us = RMI_NEVER;
@@ -235,7 +236,18 @@ void rmi_loop_destroy(struct rmi_loop **loop_ptr) {
 static void turn(struct rmi_loop *loop, uv_run_mode mode) {
     loop->in_turn = true;
     uv_run(&loop->uv, mode);
+    for (struct rmi_list *node = rmi_list_pop_front(&loop->turn_ends); node;
+         node = rmi_list_pop_front(&loop->turn_ends)) {
+        struct rmi_turn_end *what = RMI_CONTAINER_OF(node, struct rmi_turn_end, node);
+        what->fn(what->ctx);
+    }
     loop->in_turn = false;
+}
+
+bool rmi_loop_at_turn_end(struct rmi_loop *loop, struct rmi_turn_end *what) {
+    if (loop->in_turn && !what->node.next)
+        rmi_list_push_back(&loop->turn_ends, &what->node);
+    return loop->in_turn;
 }
 
 rm_err rmi_loop_run(struct rmi_loop *loop) {

@@ -15,6 +15,13 @@ struct rmi_loop_child {
     void (*abort)(struct rmi_loop_child *child);
 };
 
+/* What is to be done once before the loop sleeps. The node is the loop's; fn and ctx stay. */
+struct rmi_turn_end {
+    struct rmi_list node;
+    rmi_loop_fn fn;
+    void *ctx;
+};
+
 struct rmi_loop {
     uv_loop_t uv;
     uv_async_t wake;     /* posts and stop */
@@ -26,6 +33,7 @@ struct rmi_loop {
     uint64_t turn;          /* number of the current turn: a timer set in it fires in a later one */
     int64_t armed_us;       /* what timer_fd is set to */
     struct rmi_list children;
+    struct rmi_list turn_ends;
     pthread_mutex_t lock;
     struct rmi_list posts; /* under lock */
     struct rmi_list jobs;  /* asked for; under lock */
@@ -38,5 +46,7 @@ struct rmi_loop {
  * the caller reach epoll in the next turn only. */
 void rmi_loop_adopt(struct rmi_loop *loop, struct rmi_loop_child *child);
 void rmi_loop_kick(struct rmi_loop *loop);
+/* At the end of this turn, once however often it is asked for. False: no turn is under way. */
+bool rmi_loop_at_turn_end(struct rmi_loop *loop, struct rmi_turn_end *what);
 
 #endif

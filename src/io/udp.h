@@ -4,25 +4,29 @@
 
 #include "net/addr.h"
 #include <remotemedia/error.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct rmi_loop;
 struct rmi_udp;
 
-/* `data` may be changed in place and is valid during the call. now_us is read once per batch of datagrams. */
+/* `data` may be changed in place and is valid during the call; it has RMI_HEADROOM bytes of room in front, and none
+ * behind: the next datagram may follow. now_us is read once per batch of datagrams. */
 typedef void (*rmi_udp_recv_fn)(void *ctx, int64_t now_us, const struct rmi_addr *from, uint8_t *data, size_t len);
+/* After each batch of them, with the same now_us. */
+typedef void (*rmi_udp_batch_fn)(void *ctx, int64_t now_us);
 
 struct rmi_udp_stats {
     uint64_t recv_packets, recv_bytes;
     uint64_t recv_truncated; /* longer than RMI_DATAGRAM_MAX: dropped */
     uint64_t recv_errors;
     uint64_t send_packets, send_bytes;
-    uint64_t send_dropped;          /* socket buffer or queue full (EAGAIN, ENOBUFS) */
-    uint64_t send_errors;           /* unreachable, not permitted, message too long ... */
-    uint64_t icmp_errors;           /* reported for earlier datagrams (ECONNREFUSED ...): counted, without effect */
-    uint64_t send_calls;            /* system calls used for sending */
-    int rcvbuf_bytes, sndbuf_bytes; /* what the kernel granted */
+    uint64_t send_dropped;           /* socket buffer or queue full (EAGAIN, ENOBUFS) */
+    uint64_t send_errors;            /* unreachable, not permitted, message too long ... */
+    uint64_t icmp_errors;            /* reported for earlier datagrams (ECONNREFUSED ...): counted, without effect */
+    uint64_t send_calls, recv_calls; /* system calls that carried datagrams */
+    int rcvbuf_bytes, sndbuf_bytes;  /* what the kernel granted */
 };
 
 /* Bind a non-blocking socket; port 0 takes any. IPv6 sockets are IPv6 only. Asks for 4 MiB socket buffers and takes
@@ -32,14 +36,20 @@ rm_err rmi_udp_open(struct rmi_loop *loop, const struct rmi_addr *bind, rmi_udp_
 /* The bound address with its real port. */
 const struct rmi_addr *rmi_udp_local_addr(const struct rmi_udp *udp);
 
-/* Send one datagram now, or collect it between batch_begin and batch_end (`data` is copied then). Never blocks:
+void rmi_udp_on_batch(struct rmi_udp *udp, rmi_udp_batch_fn fn);
+
+/* Send one datagram: within a turn of the loop at its end, with all others of the turn, otherwise now; between
+ * batch_begin and batch_end when the batch ends. `data` is copied when it is sent later. Never blocks:
  * RM_E_AGAIN when the socket's buffer is full (dropped and counted, as the network would), RM_E_IO for other refusals,
- * RM_E_TOO_BIG above RMI_DATAGRAM_MAX, RM_E_INVALID_ARG for another address family than the socket's. Inside a batch
- * refusals show in the statistics only. */
+ * RM_E_TOO_BIG above RMI_DATAGRAM_MAX, RM_E_INVALID_ARG for another address family than the socket's. Of what is sent
+ * later refusals show in the statistics only. */
 rm_err rmi_udp_send(struct rmi_udp *udp, const struct rmi_addr *to, const uint8_t *data, size_t len);
 /* Batches nest; the outermost end sends everything collected, in order, with as few system calls as possible. */
 void rmi_udp_batch_begin(struct rmi_udp *udp);
 void rmi_udp_batch_end(struct rmi_udp *udp);
+/* Whether the kernel cuts and joins datagrams of one size (UDP_SEGMENT, UDP_GRO). On from the start, and switched off
+ * by itself where it does not work. */
+void rmi_udp_set_offload(struct rmi_udp *udp, bool on);
 
 void rmi_udp_get_stats(const struct rmi_udp *udp, struct rmi_udp_stats *out);
 /* Sends what is batched, closes. Idempotent, accepts NULL, legal inside the callback; no callback afterwards. */

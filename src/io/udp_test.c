@@ -9,10 +9,16 @@
 #include "io/io_test.h"
 #include "io/udp.h"
 #include "net/datagram.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define CYCLES 200
+#define BURST 200 /* several super-datagrams */
+#define BURST_BYTES 1200
+#define DESCRIPTORS 256 /* more than this process has */
 
 struct inbox {
     struct rmi_udp *udp;
@@ -20,6 +26,10 @@ struct inbox {
     size_t last_len;
     struct rmi_addr last_from;
     bool close_at_first;
+    int batches;
+    /* answers each datagram, which shows whether that waits for the end of the turn */
+    bool answers;
+    uint64_t calls_inside;
 };
 
 static struct rmi_addr loopback4(void) {
@@ -35,11 +45,23 @@ static void on_recv(void *ctx, int64_t now_us, const struct rmi_addr *from, uint
         in->wrong += number != (uint32_t)in->got;
         memset(data, 0xff, len); /* ours to change */
     }
+    if (in->answers) {
+        struct rmi_udp_stats stats;
+        rmi_udp_send(in->udp, from, data, len);
+        rmi_udp_get_stats(in->udp, &stats);
+        in->calls_inside = stats.send_calls;
+    }
     in->last_len = len;
     in->last_from = *from;
     in->done = ++in->got >= in->want;
     if (in->close_at_first)
         rmi_udp_close(&in->udp);
+}
+
+static void on_batch(void *ctx, int64_t now_us) {
+    struct inbox *in = ctx;
+    assert_true(now_us <= rmi_now_us());
+    in->batches++;
 }
 
 struct pair {
@@ -180,6 +202,17 @@ static void arguments_and_sizes_are_checked(void **state) {
     close_pair(&p);
 }
 
+/* Numbered datagrams of one size, then a shorter one, in one batch. */
+static void send_burst(struct rmi_udp *from, const struct rmi_addr *to) {
+    uint8_t data[BURST_BYTES] = {0};
+    rmi_udp_batch_begin(from);
+    for (uint32_t i = 0; i < BURST; i++) {
+        memcpy(data, &i, sizeof i);
+        assert_int_equal(rmi_udp_send(from, to, data, i + 1 < BURST ? sizeof data : sizeof data / 2), RM_OK);
+    }
+    rmi_udp_batch_end(from);
+}
+
 static void ipv6_works_where_there_is_any(void **state) {
     (void)state;
     struct rmi_loop *loop = NULL;
@@ -194,6 +227,11 @@ static void ipv6_works_where_there_is_any(void **state) {
     assert_int_equal(rmi_udp_send(in.udp, rmi_udp_local_addr(in.udp), (uint8_t *)&number, sizeof number), RM_OK);
     assert_int_equal(wait_for(loop, &in.done), RM_OK);
     assert_int_equal(in.last_from.family, 6);
+    in.got = in.done = 0;
+    in.want = BURST;
+    send_burst(in.udp, rmi_udp_local_addr(in.udp));
+    assert_int_equal(wait_for(loop, &in.done), RM_OK);
+    assert_int_equal(in.wrong, 0);
     rmi_udp_close(&in.udp);
     rmi_loop_destroy(&loop);
 }
@@ -232,6 +270,149 @@ static void cycles_leave_nothing_behind(void **state) {
     assert_true(count_entries("/proc/self/fd") < fds);
 }
 
+static void check_burst(struct pair *p) {
+    struct rmi_udp_stats stats;
+    p->b.want = BURST;
+    send_burst(p->a, rmi_udp_local_addr(p->b.udp));
+    assert_int_equal(wait_for(p->loop, &p->b.done), RM_OK);
+    assert_int_equal(p->b.got, BURST);
+    assert_int_equal(p->b.wrong, 0);
+    assert_int_equal(p->b.last_len, BURST_BYTES / 2);
+    rmi_udp_get_stats(p->a, &stats);
+    assert_int_equal(stats.send_packets, BURST);
+    assert_int_equal(stats.send_bytes, (BURST - 1) * BURST_BYTES + BURST_BYTES / 2);
+    assert_int_equal(stats.send_errors + stats.send_dropped, 0);
+    rmi_udp_get_stats(p->b.udp, &stats);
+    assert_int_equal(stats.recv_packets, BURST);
+    assert_int_equal(stats.recv_bytes, (BURST - 1) * BURST_BYTES + BURST_BYTES / 2);
+}
+
+static void a_burst_is_cut_and_joined_by_the_kernel(void **state) {
+    (void)state;
+    struct pair p;
+    struct rmi_udp_stats stats;
+    open_pair(&p);
+    rmi_udp_on_batch(p.b.udp, on_batch);
+    check_burst(&p);
+    rmi_udp_get_stats(p.a, &stats);
+    assert_true(stats.send_calls <= 8);
+    rmi_udp_get_stats(p.b.udp, &stats);
+    assert_int_equal(p.b.batches, (int)stats.recv_calls);
+    close_pair(&p);
+}
+
+static void a_burst_goes_one_by_one_when_that_is_switched_off(void **state) {
+    (void)state;
+    for (int who = 0; who < 3; who++) { /* the sender, the receiver, both */
+        struct pair p;
+        open_pair(&p);
+        if (who != 1)
+            rmi_udp_set_offload(p.a, false);
+        if (who != 0)
+            rmi_udp_set_offload(p.b.udp, false);
+        check_burst(&p);
+        close_pair(&p);
+    }
+}
+
+static int descriptor_of(const struct rmi_udp *udp) {
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        struct sockaddr_in sa;
+        socklen_t len = sizeof sa;
+        if (!getsockname(fd, (struct sockaddr *)&sa, &len) && sa.sin_family == AF_INET &&
+            ntohs(sa.sin_port) == rmi_udp_local_addr(udp)->port)
+            return fd;
+    }
+    return -1;
+}
+
+static void where_the_kernel_cannot_cut_nothing_is_lost(void **state) {
+    (void)state;
+    struct pair p;
+    open_pair(&p);
+    int on = 1; /* without checksums Linux refuses to cut: EINVAL or EIO */
+    assert_int_equal(setsockopt(descriptor_of(p.a), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on), 0);
+    check_burst(&p);
+    struct rmi_udp_stats stats;
+    rmi_udp_get_stats(p.a, &stats);
+    uint64_t calls = stats.send_calls;
+    assert_true(calls > BURST / 64); /* it was refused */
+    p.b.got = p.b.done = 0;
+    send_burst(p.a, rmi_udp_local_addr(p.b.udp));
+    assert_int_equal(wait_for(p.loop, &p.b.done), RM_OK);
+    rmi_udp_get_stats(p.a, &stats);
+    assert_true(stats.send_calls - calls < calls); /* and is not tried again */
+    close_pair(&p);
+}
+
+static void sizes_and_addresses_mixed_keep_their_order(void **state) {
+    (void)state;
+    struct pair p;
+    struct rmi_udp_stats stats;
+    uint8_t data[RMI_DATAGRAM_MAX] = {0};
+    size_t bytes = 0;
+    open_pair(&p);
+    p.b.want = BURST;
+    p.a_in.want = BURST / 10;
+    uint32_t own = 0;
+    rmi_udp_batch_begin(p.a);
+    for (uint32_t i = 0; i < BURST; i++) {
+        size_t len = 4 + i * 7919U % (sizeof data - 3); /* up and down */
+        memcpy(data, &i, sizeof i);
+        assert_int_equal(rmi_udp_send(p.a, rmi_udp_local_addr(p.b.udp), data, len), RM_OK);
+        bytes += len;
+        if (i % 10 == 0) {
+            memcpy(data, &own, sizeof own);
+            own++;
+            assert_int_equal(rmi_udp_send(p.a, rmi_udp_local_addr(p.a), data, len), RM_OK);
+        }
+    }
+    rmi_udp_batch_end(p.a);
+    assert_int_equal(wait_for(p.loop, &p.b.done), RM_OK);
+    assert_int_equal(wait_for(p.loop, &p.a_in.done), RM_OK);
+    assert_int_equal(p.b.wrong + p.a_in.wrong, 0);
+    rmi_udp_get_stats(p.b.udp, &stats);
+    assert_int_equal(stats.recv_bytes, bytes);
+    close_pair(&p);
+}
+
+static void answers_leave_together_at_the_end_of_the_turn(void **state) {
+    (void)state;
+    struct pair p;
+    struct rmi_udp_stats stats;
+    open_pair(&p);
+    p.b.want = p.a_in.want = BURST / 10;
+    p.b.answers = true;
+    for (uint32_t i = 0; i < BURST / 10; i++)
+        assert_int_equal(rmi_udp_send(p.a, rmi_udp_local_addr(p.b.udp), (uint8_t *)&i, sizeof i), RM_OK);
+    assert_int_equal(wait_for(p.loop, &p.a_in.done), RM_OK);
+    rmi_udp_get_stats(p.b.udp, &stats);
+    assert_int_equal(stats.send_packets, BURST / 10);
+    assert_true(stats.send_calls > p.b.calls_inside); /* the last went out after the callbacks */
+    assert_true(stats.send_calls <= 3);
+    close_pair(&p);
+}
+
+static void a_datagram_over_the_limit_is_counted_and_dropped(void **state) {
+    (void)state;
+    struct pair p;
+    struct rmi_udp_stats stats;
+    static const uint8_t big[RMI_DATAGRAM_MAX + 1];
+    open_pair(&p);
+    const struct rmi_addr *to = rmi_udp_local_addr(p.b.udp);
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(to->port)};
+    memcpy(&sa.sin_addr, to->ip, sizeof sa.sin_addr);
+    assert_int_equal(sendto(descriptor_of(p.a), big, sizeof big, 0, (struct sockaddr *)&sa, sizeof sa), sizeof big);
+    p.b.want = 1;
+    uint32_t number = 0;
+    assert_int_equal(rmi_udp_send(p.a, to, (uint8_t *)&number, sizeof number), RM_OK);
+    assert_int_equal(wait_for(p.loop, &p.b.done), RM_OK);
+    assert_int_equal(p.b.got, 1);
+    rmi_udp_get_stats(p.b.udp, &stats);
+    assert_int_equal(stats.recv_truncated, 1);
+    close_pair(&p);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(datagrams_arrive_in_order_with_their_sender),
@@ -240,6 +421,12 @@ int main(void) {
         cmocka_unit_test(an_unreachable_port_does_not_break_the_socket),
         cmocka_unit_test(arguments_and_sizes_are_checked),
         cmocka_unit_test(ipv6_works_where_there_is_any),
+        cmocka_unit_test(a_burst_is_cut_and_joined_by_the_kernel),
+        cmocka_unit_test(a_burst_goes_one_by_one_when_that_is_switched_off),
+        cmocka_unit_test(where_the_kernel_cannot_cut_nothing_is_lost),
+        cmocka_unit_test(sizes_and_addresses_mixed_keep_their_order),
+        cmocka_unit_test(answers_leave_together_at_the_end_of_the_turn),
+        cmocka_unit_test(a_datagram_over_the_limit_is_counted_and_dropped),
         cmocka_unit_test(closing_inside_the_callback_ends_it),
         cmocka_unit_test(cycles_leave_nothing_behind),
     };
