@@ -67,7 +67,8 @@ typedef struct rm_node_context rm_node_context;
 RM_API rm_err rm_node_emit(rm_node_context *context, rm_runtime_data *data);
 /* A sentence for the error that process is about to return; the caller of the session sees it with the node's id. */
 RM_API void rm_node_fail(rm_node_context *context, const char *format, ...) RM_PRINTF(2, 3);
-/* Whether the session is being closed: a node that works for long should look and return RM_E_CLOSED. */
+/* Whether the session is being closed, or the call interrupted (port "barge_in" of <remotemedia/bus.h>): a node that
+ * works for long should look and return RM_E_CLOSED. */
 RM_API bool rm_node_cancelled(const rm_node_context *context);
 /* Ids as in the manifest and of the session. Valid as long as the node. */
 RM_API const char *rm_node_id(const rm_node_context *context);

@@ -49,7 +49,9 @@ typedef enum rm_run_event_type { /* unknown values may come from newer libraries
                                                                most once a second for each node */
                                  RM_RUN_EV_OUTPUT_LOST = 3, /* count: outputs lost, because nobody took them */
                                  RM_RUN_EV_FINISHED = 4,    /* the input ended and every output was produced */
-                                 RM_RUN_EV_STOPPED = 5      /* node_id, err, detail: policy stop ended the session */
+                                 RM_RUN_EV_STOPPED = 5,     /* node_id, err, detail: policy stop ended the session */
+                                 RM_RUN_EV_NODE_LOADING = 6 /* node_id: is being made, on the thread that makes the
+                                                               session, before that is known to anybody */
 } rm_run_event_type;
 
 typedef struct rm_run_event {

@@ -101,13 +101,18 @@ rm_err rm_node_emit(rm_node_context *context, rm_runtime_data *data) {
     struct rmi_run_node *n = context->node;
     if (!data)
         return RM_E_INVALID_ARG;
-    if (atomic_load(&s->closed)) {
+    if (rm_node_cancelled(context)) {
         rm_runtime_data_unref(&data);
         return RM_E_CLOSED;
     }
     rm_transport_data item;
     rm_transport_data_answer(context->current ? context->current : &n->last, data, &item);
     rm_runtime_data_unref(&data);
+    if (atomic_load(&n->switched) == RM_NODE_DISABLED ||
+        ((atomic_load(&n->watch) & RMI_BUS_OUT) && !rmi_bus_show(n, RMI_BUS_OUT, &item))) {
+        rm_transport_data_clear(&item);
+        return RM_OK;
+    }
     pthread_mutex_lock(&s->mutex);
     n->emitted++;
     for (size_t i = 0; i < n->successor_count; i++)
@@ -129,7 +134,7 @@ void rm_node_fail(rm_node_context *context, const char *format, ...) {
 }
 
 bool rm_node_cancelled(const rm_node_context *context) {
-    return atomic_load(&context->session->closed);
+    return atomic_load(&context->session->closed) || atomic_load(&context->node->barged);
 }
 
 const char *rm_node_id(const rm_node_context *context) {
@@ -173,7 +178,7 @@ static void deal_with_error(struct rmi_run_node *n, rm_err err, rm_runtime_data 
         rm_node_emit(&n->context, instead);
 }
 
-static bool accepts(const rm_node_class *c, const rm_runtime_data *data) {
+bool rmi_node_accepts(const rm_node_class *c, const rm_runtime_data *data) {
     const char *name = rm_data_type_name(rm_runtime_data_type(data));
     size_t len = strlen(name);
     for (const char *p = c->accepts; p && *p;) {
@@ -190,14 +195,19 @@ static void process(struct rmi_run_node *n, rm_transport_data *item) {
     struct rm_stream_session *s = n->context.session;
     n->context.current = item;
     n->context.detail[0] = '\0';
+    atomic_store(&n->barged, false);
+    const bool wanted = !(atomic_load(&n->watch) & RMI_BUS_IN) || rmi_bus_show(n, RMI_BUS_IN, item);
+    const int switched = atomic_load(&n->switched);
     int64_t begin = rmi_run_now_us();
     rm_err err = RM_OK;
-    if (accepts(n->node_class, item->data))
+    if (!wanted || switched == RM_NODE_DISABLED)
+        err = RM_OK; /* dropped */
+    else if (switched == RM_NODE_ENABLED && rmi_node_accepts(n->node_class, item->data))
         err = n->node_class->process(n->state, &n->context, item->data);
     else
         rm_node_emit(&n->context, rm_runtime_data_ref(item->data));
     int64_t took = rmi_run_now_us() - begin;
-    if (err)
+    if (err && !atomic_load(&n->barged)) /* an interrupted call may end as it likes */
         deal_with_error(n, err, item->data);
     n->context.current = NULL;
     rm_runtime_data_unref(&item->data);
@@ -215,6 +225,7 @@ static void process(struct rmi_run_node *n, rm_transport_data *item) {
 static void flush(struct rmi_run_node *n) {
     struct rm_stream_session *s = n->context.session;
     n->context.detail[0] = '\0';
+    atomic_store(&n->barged, false);
     rm_err err = n->node_class->flush ? n->node_class->flush(n->state, &n->context) : RM_OK;
     if (err)
         deal_with_error(n, err, NULL);

@@ -168,6 +168,20 @@ bool rmi_queue_pop(struct rmi_queue *q, rm_transport_data *out) {
     return true;
 }
 
+size_t rmi_queue_drop_audio(struct rmi_queue *q) {
+    size_t kept = 0, count = q->count;
+    for (size_t i = 0; i < count; i++) {
+        rm_transport_data item = *at(q, i);
+        memset(at(q, i), 0, sizeof *q->items);
+        if (rm_runtime_data_type(item.data) == RM_DATA_AUDIO)
+            bury(q, &item);
+        else
+            *at(q, kept++) = item;
+    }
+    q->count = kept;
+    return count - kept;
+}
+
 void rmi_queue_drop_all(struct rmi_queue *q) {
     rm_transport_data item;
     while (rmi_queue_pop(q, &item))

@@ -31,6 +31,8 @@ rm_err rmi_queue_push(struct rmi_queue *q, const rm_transport_data *item);
 bool rmi_queue_pop(struct rmi_queue *q, rm_transport_data *out);
 /* Everything that waits is to be released; it does not count as lost. */
 void rmi_queue_drop_all(struct rmi_queue *q);
+/* The same for the sound in it; returns how many items. */
+size_t rmi_queue_drop_audio(struct rmi_queue *q);
 /* Hands over at most `max` references to be released, without the lock; returns how many. 0: no more. */
 size_t rmi_queue_take_dead(struct rmi_queue *q, rm_transport_data *out, size_t max);
 

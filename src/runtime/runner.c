@@ -66,7 +66,7 @@ static struct rm_stream_session *allocate(struct rm_pipeline_runner *r, struct r
         return NULL;
     }
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    bool failed = pthread_cond_init(&s->changed, &attr) || pthread_mutex_init(&s->mutex, NULL);
+    bool failed = pthread_cond_init(&s->changed, &attr) || pthread_mutex_init(&s->mutex, NULL) || rmi_bus_init(&s->bus);
     pthread_condattr_destroy(&attr);
     if (failed) {
         rmi_queue_fini(&s->outputs);

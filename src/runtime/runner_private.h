@@ -2,6 +2,7 @@
 #ifndef RMI_RUNTIME_RUNNER_PRIVATE_H
 #define RMI_RUNTIME_RUNNER_PRIVATE_H
 
+#include "runtime/bus.h"
 #include "runtime/manifest_private.h"
 #include "runtime/node_data.h"
 #include "runtime/queue.h"
@@ -44,6 +45,9 @@ struct rmi_run_node {
     struct rmi_run_node **successors;
     size_t successor_count;
     rm_transport_data last; /* sequence and metadata of the last input, for what flush emits; without data */
+    atomic_uint watch;      /* enum rmi_bus_side of those who look; guarded by the bus for changes */
+    atomic_int switched;    /* rm_node_state */
+    atomic_bool barged;     /* what it does now is to end, and what it emits is dropped */
     /* Guarded by the session's mutex: */
     struct rmi_queue queue;
     size_t open_inputs; /* predecessors (of a source: the session's input) that may still send */
@@ -70,6 +74,7 @@ struct rm_stream_session {
     struct rm_manifest *manifest;
     char id[RM_SESSION_ID_MAX];
     rm_stream_session_config config;
+    struct rmi_bus bus;
     struct rmi_run_node *nodes;
     size_t node_count;
     struct rmi_lane
@@ -89,6 +94,9 @@ struct rm_stream_session {
 };
 
 int64_t rmi_run_now_us(void);
+struct timespec rmi_run_timespec(int64_t us);
+/* Whether the node works on this kind of data; others pass it by. */
+bool rmi_node_accepts(const rm_node_class *c, const rm_runtime_data *data);
 /* Fills a text, cut to its size; NULL is harmless. */
 void rmi_run_detail(char *detail, size_t size, const char *format, ...) RM_PRINTF(3, 4);
 

@@ -36,6 +36,7 @@ static void free_session(struct rm_stream_session *s) {
     free(s->nodes);
     free(s->lanes);
     rmi_queue_fini(&s->outputs);
+    rmi_bus_fini(&s->bus);
     rm_manifest_unref(&s->manifest);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->mutex);
@@ -96,7 +97,7 @@ rm_err rm_stream_session_end_input(rm_stream_session *session) {
     return err;
 }
 
-static struct timespec deadline_at(int64_t us) {
+struct timespec rmi_run_timespec(int64_t us) {
     return (struct timespec){.tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * 1000};
 }
 
@@ -106,7 +107,7 @@ rm_err rm_stream_session_recv_output(rm_stream_session *session, rm_transport_da
         return RM_E_INVALID_ARG;
     if (s->config.on_output)
         return RM_E_STATE;
-    struct timespec deadline = deadline_at(rmi_run_now_us() + (int64_t)timeout_ms * US_PER_MS);
+    struct timespec deadline = rmi_run_timespec(rmi_run_now_us() + (int64_t)timeout_ms * US_PER_MS);
     bool expired = timeout_ms == 0;
     rm_err err = RM_OK;
     pthread_mutex_lock(&s->mutex);
@@ -129,7 +130,8 @@ rm_err rm_stream_session_recv_output(rm_stream_session *session, rm_transport_da
 void rm_stream_session_close(rm_stream_session *session) {
     struct rm_stream_session *s = session;
     pthread_mutex_lock(&s->mutex);
-    if (!atomic_exchange(&s->closed, true)) {
+    bool first = !atomic_exchange(&s->closed, true);
+    if (first) {
         for (size_t i = 0; i < s->lane_count; i++)
             pthread_cond_signal(&s->lanes[i].wake);
         pthread_cond_broadcast(&s->changed);
@@ -140,6 +142,8 @@ void rm_stream_session_close(rm_stream_session *session) {
         }
     }
     pthread_mutex_unlock(&s->mutex);
+    if (first)
+        rmi_bus_close(s);
 }
 
 bool rm_stream_session_is_active(const rm_stream_session *session) {
@@ -170,7 +174,7 @@ void rm_stream_session_destroy(rm_stream_session **session) {
 }
 
 void rmi_session_abandon(struct rm_stream_session *s, int64_t until_us) {
-    struct timespec deadline = deadline_at(until_us);
+    struct timespec deadline = rmi_run_timespec(until_us);
     rm_stream_session_close(s);
     pthread_mutex_lock(&s->mutex);
     while (s->lanes_running > 0 && pthread_cond_timedwait(&s->changed, &s->mutex, &deadline) == 0)

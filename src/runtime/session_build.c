@@ -62,6 +62,9 @@ static rm_err create_node(struct rm_stream_session *s, struct rmi_run_node *n, b
         return err;
     *own_thread = rm_node_params_bool(&params, "own_thread", (c->flags & RM_NODE_OWN_THREAD) != 0);
     err = rmi_queue_init(&n->queue, (size_t)rm_node_params_int(&params, "queue_size", 1));
+    rm_run_event loading = {.type = RM_RUN_EV_NODE_LOADING, .node_id = n->info->id};
+    if (!err)
+        rmi_session_tell(s, &loading);
     if (!err && c->create) {
         err = c->create(&n->context, &params, &n->state);
         n->has_state = !err;
@@ -131,6 +134,7 @@ rm_err rmi_session_build(struct rm_stream_session *s, char *detail, size_t detai
         n->info = &m->nodes[i];
         n->node_class = rm_node_registry_find(s->runner->registry, n->info->type);
         n->context = (struct rm_node_context){.session = s, .node = n};
+        atomic_init(&n->switched, RM_NODE_ENABLED);
         err = create_node(s, n, &own_thread[i], detail, detail_size);
     }
     if (!err)

@@ -5,7 +5,7 @@
 
 /* What callbacks saw. */
 struct seen {
-    atomic_int events[RM_RUN_EV_STOPPED + 1];
+    atomic_int events[RM_RUN_EV_NODE_LOADING + 1];
     atomic_int outputs;
     char node_id[65], detail[RM_RUN_DETAIL_MAX];
     rm_err err;
