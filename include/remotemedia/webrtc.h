@@ -60,6 +60,10 @@ typedef void (*rm_output_fn)(const char *peer_id, const struct rm_transport_data
 /* A message of a peer (see webrtc_data.h): JSON, text or binary. On the network thread; must not block. `label` is that
  * of the data channel. Same rules. */
 typedef void (*rm_message_fn)(const char *peer_id, const char *label, struct rm_runtime_data *message, void *user);
+/* One message as it came on a data channel other than "control" (see webrtc_data.h). `data` is the library's, during
+ * the call, and not NULL. Same rules. */
+typedef void (*rm_channel_data_fn)(const char *peer_id, uint16_t channel, const char *label, bool binary,
+                                   const uint8_t *data, size_t size, void *user);
 
 struct rm_event;
 /* Called on the network thread (RM_EV_PIPELINE: on a media thread, at the same time perhaps); must not block. Every
@@ -101,7 +105,8 @@ typedef struct rm_webrtc_config {
     uint32_t audio_bitrate_bps;       /* 6000..510000; default 64000 */
     rm_media_fn on_media;             /* NULL (default): incoming media is not decoded */
     rm_message_fn on_message;         /* NULL (default): messages of peers are dropped */
-    rm_output_fn on_output;           /* NULL (default): outputs of pipelines other than media are dropped */
+    rm_channel_data_fn on_channel_data; /* NULL (default): what comes on further channels goes to on_message */
+    rm_output_fn on_output;             /* NULL (default): outputs of pipelines other than media are dropped */
     /* When a connection fails, the side that made its offer calls again while the peer is in the room: after
      * initial, initial * multiplier, ... milliseconds, at most max, and up to a quarter more at random. */
     uint32_t max_reconnect_retries;        /* in a row, 0..100; default 5; 0 = never */
@@ -163,7 +168,10 @@ typedef enum rm_event_type {                       /* unknown values may come fr
                                                         side will call again; while signaling is down it waits longer */
                              RM_EV_RECOVERED = 9,    /* peer_id, attempt, recovery_ms: follows RM_PEER_CONNECTED where
                                                         a failure came before */
-                             RM_EV_CHANNEL = 10      /* peer_id, detail: the data channel of this label is open */
+                             RM_EV_CHANNEL = 10, /* peer_id, channel, detail: the data channel of this label is open */
+                             RM_EV_CHANNEL_CLOSED = 11,  /* peer_id, channel; err and detail unless all was delivered */
+                             RM_EV_CHANNEL_LOW = 12,     /* peer_id, channel: see rm_webrtc_set_buffered_low */
+                             RM_EV_CHANNEL_WRITABLE = 13 /* peer_id, channel: after RM_E_AGAIN, there is room again */
 } rm_event_type;
 
 typedef struct rm_event {
@@ -177,6 +185,7 @@ typedef struct rm_event {
     uint32_t attempt;     /* the one to come, from 1; RM_EV_RECOVERED: how many were made here */
     uint32_t delay_ms;    /* from now to the attempt */
     uint32_t recovery_ms; /* from the failure to now */
+    uint16_t channel;     /* of events of data channels */
 } rm_event;
 
 /* RM_E_INVALID_ARG (a NULL), RM_E_CONFIG (see rm_webrtc_config_check; also logged), RM_E_NO_MEMORY, RM_E_IO. *out is

@@ -8,6 +8,7 @@
 #include "peer/connection.h"
 #include "peer/reconnect.h"
 #include "peer/rtp_session.h"
+#include "sctp/channels.h"
 #include <remotemedia/error.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -48,11 +49,14 @@ struct rmi_endpoint_media_ops {
     void *ctx;
 };
 
-/* Who uses data channels. Called from inside the endpoint's functions; of these only rmi_endpoint_send_message may be
- * called back (an answer). The data is valid until then, the texts during the call. */
+/* Who uses data channels. Called from inside the endpoint's functions; may use the channels handed out, but not poll
+ * them, and must not call the endpoint. Messages are valid during the call. */
 struct rmi_endpoint_data_ops {
-    void (*channel_open)(void *ctx, const char *peer_id, const char *label);
-    void (*message)(void *ctx, const char *peer_id, const char *label, bool binary, const uint8_t *data, size_t len);
+    /* The association with a peer is made; channels can be opened. The result names it below; NULL: there is no memory
+     * for this peer's channels. `message_max`: bytes of one message that the peer takes. */
+    void *(*peer_up)(void *ctx, const char *peer_id, struct rmi_channels *channels, size_t message_max);
+    void (*event)(void *ctx, void *peer, const struct rmi_channels_event *event);
+    void (*peer_down)(void *ctx, void *peer); /* the last call for it: its channels go away */
     void *ctx;
 };
 
@@ -74,7 +78,7 @@ struct rmi_endpoint_config {
     int64_t ice_timeout_us; /* 0 = 9.5 s */
     struct rmi_reconnect_policy reconnect;
     struct rmi_endpoint_media_ops media;   /* peer_up NULL: packets of media are counted and dropped */
-    struct rmi_endpoint_data_ops channels; /* message NULL: no association is made */
+    struct rmi_endpoint_data_ops channels; /* event NULL: no association is made */
     bool channels_unreliable;              /* ours is unordered and nothing is sent twice */
     bool rtcp_reports;                     /* see peer/rtp_session.h */
     int64_t rtcp_interval_us;
@@ -146,11 +150,9 @@ rm_err rmi_endpoint_connect_peer(struct rmi_endpoint *ep, int64_t now_us, const 
 rm_err rmi_endpoint_disconnect_peer(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id);
 rm_err rmi_endpoint_restart_ice(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id); /* RM_E_NOT_FOUND */
 
-/* One message on the control channel, or on the first one there is when the peer opened others. RM_E_NOT_FOUND (no such
- * peer), RM_E_STATE (no channel is open), RM_E_AGAIN (too much is queued), RM_E_TOO_BIG (over what the peer takes),
- * RM_E_NO_MEMORY. */
-rm_err rmi_endpoint_send_message(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id, bool binary,
-                                 const void *data, size_t len);
+/* After any use of a peer's channels outside of the calls above: sends what may be sent, tells what happened. A peer
+ * that is gone is no error. */
+void rmi_endpoint_data_flush(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id);
 
 int64_t rmi_endpoint_next_deadline(const struct rmi_endpoint *ep);
 void rmi_endpoint_timeout(struct rmi_endpoint *ep, int64_t now_us);

@@ -18,9 +18,9 @@ struct rmi_ep_peer {
     struct rmi_rtp_session *rtp; /* NULL: nobody wants media */
     struct rmi_sctp *sctp;       /* NULL: no data channels with it */
     struct rmi_channels *channels;
-    bool no_channels, has_channel;
+    void *data; /* as from channels.peer_up */
+    bool no_channels;
     bool draining;          /* its channels' events are being told */
-    uint16_t channel;       /* to send on */
     void *media;            /* as from media.peer_up */
     uint32_t negotiations;  /* applied to rtp */
     bool left;              /* gone from the signaling server: its end is decided by ICE alone */

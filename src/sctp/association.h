@@ -121,6 +121,9 @@ size_t rmi_sctp_buffered(const struct rmi_sctp *a, uint16_t stream);
 uint16_t rmi_sctp_streams_out(const struct rmi_sctp *a);
 
 bool rmi_sctp_poll_event(struct rmi_sctp *a, struct rmi_sctp_event *out);
+/* Keeps what comes on this stream back from the above: it is held, and fills the receive window down to nothing, of
+ * which only a part is offered then. Poll after going on. RM_E_INVALID_ARG, RM_E_NO_MEMORY. */
+rm_err rmi_sctp_pause_stream(struct rmi_sctp *a, uint16_t stream, bool pause);
 
 /* Closes our direction of a stream (RFC 6525) once all of it is delivered: RMI_SCTP_EV_RESET_OUT. RM_E_STATE: not
  * connected, or under way already. RM_E_UNSUPPORTED: not with this peer. RM_E_INVALID_ARG. */

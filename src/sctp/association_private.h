@@ -74,6 +74,8 @@ struct rmi_sctp_stream_in {
     struct rmi_list unordered; /* incomplete; I-DATA by mid, DATA: one that holds all fragments */
     uint32_t next_mid;
     bool reset_pending; /* an event waits */
+    bool paused;
+    struct rmi_list kept_back; /* while paused: what the application would be given */
 };
 
 struct rmi_sctp {
@@ -126,6 +128,7 @@ struct rmi_sctp {
     struct rmi_sctp_stream_in *in[RMI_SCTP_STREAMS];
     size_t held; /* memory of blocks that the application has not taken */
     struct rmi_list ready;
+    size_t kept_back;               /* messages of paused streams */
     struct rmi_sctp_message *taken; /* whose bytes the last event showed */
     uint8_t *whole;                 /* a message of several fragments put together */
     size_t whole_cap;

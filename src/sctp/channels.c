@@ -136,25 +136,6 @@ static struct rmi_sctp_send_options reliability(const struct channel *ch) {
     return o;
 }
 
-rm_err rmi_channels_send(struct rmi_channels *c, int64_t now_us, uint16_t id, bool binary, const void *data,
-                         size_t len) {
-    static const uint8_t nothing[1] = {0}; /* RFC 8831 6.6: SCTP has no empty messages, one zero byte stands for it */
-    struct channel *ch = find(c, id);
-    if (!ch)
-        return RM_E_NOT_FOUND;
-    if (ch->info.state != RMI_CHANNEL_OPEN && !(ch->info.state == RMI_CHANNEL_CONNECTING && ch->open_sent))
-        return RM_E_STATE;
-    const struct rmi_sctp_send_options o = reliability(ch);
-    const uint32_t ppid = len > 0 ? (binary ? RMI_PPID_BINARY : RMI_PPID_STRING)
-                                  : (binary ? RMI_PPID_BINARY_EMPTY : RMI_PPID_STRING_EMPTY);
-    const rm_err err = rmi_sctp_send(c->a, now_us, id, ppid, &o, len > 0 ? data : nothing, len > 0 ? len : 1);
-    if (err)
-        return err;
-    ch->info.messages_out++;
-    ch->info.bytes_out += len;
-    return RM_OK;
-}
-
 /* What could not go at once, because the association was not there or its buffer full, is tried again. */
 static bool send_open(struct rmi_channels *c, int64_t now_us, uint16_t id) {
     struct channel *ch = c->at[id];
@@ -170,14 +151,38 @@ static bool send_open(struct rmi_channels *c, int64_t now_us, uint16_t id) {
                                        .protocol = ch->info.protocol,
                                        .protocol_len = ch->info.protocol_len};
     const size_t len = rmi_dcep_open_write(&open, bytes, sizeof bytes);
+    (void)rmi_sctp_set_weight(c->a, id, ch->info.priority);
     const rm_err err = rmi_sctp_send(c->a, now_us, id, RMI_PPID_DCEP, NULL, bytes, len);
     if (err == RM_OK)
         ch->open_sent = true;
     else if (err != RM_E_AGAIN && err != RM_E_NO_MEMORY) { /* the peer has fewer streams, or takes no such message */
         ch->err = err;
+        c->work = true;
         set_state(c, id, RMI_CHANNEL_CLOSED, "cannot be opened");
     }
     return err != RM_E_AGAIN && err != RM_E_NO_MEMORY;
+}
+
+rm_err rmi_channels_send(struct rmi_channels *c, int64_t now_us, uint16_t id, bool binary, const void *data,
+                         size_t len) {
+    static const uint8_t nothing[1] = {0}; /* RFC 8831 6.6: SCTP has no empty messages, one zero byte stands for it */
+    struct channel *ch = find(c, id);
+    if (!ch)
+        return RM_E_NOT_FOUND;
+    if (c->up && ch->info.state == RMI_CHANNEL_CONNECTING && !ch->open_sent && !ch->info.negotiated &&
+        !send_open(c, now_us, id))
+        return RM_E_AGAIN;
+    if (ch->info.state != RMI_CHANNEL_OPEN && !(ch->info.state == RMI_CHANNEL_CONNECTING && ch->open_sent))
+        return RM_E_STATE;
+    const struct rmi_sctp_send_options o = reliability(ch);
+    const uint32_t ppid = len > 0 ? (binary ? RMI_PPID_BINARY : RMI_PPID_STRING)
+                                  : (binary ? RMI_PPID_BINARY_EMPTY : RMI_PPID_STRING_EMPTY);
+    const rm_err err = rmi_sctp_send(c->a, now_us, id, ppid, &o, len > 0 ? data : nothing, len > 0 ? len : 1);
+    if (err)
+        return err;
+    ch->info.messages_out++;
+    ch->info.bytes_out += len;
+    return RM_OK;
 }
 
 static bool send_ack(struct rmi_channels *c, int64_t now_us, uint16_t id) {
@@ -206,6 +211,7 @@ rm_err rmi_channels_close(struct rmi_channels *c, int64_t now_us, uint16_t id) {
         return RM_OK;
     const bool never_used = !c->up || (ch->info.state == RMI_CHANNEL_CONNECTING && !ch->open_sent);
     set_state(c, id, never_used ? RMI_CHANNEL_CLOSED : RMI_CHANNEL_CLOSING, "closed here");
+    (void)rmi_sctp_pause_stream(c->a, id, false); /* what still comes is dropped, and the peer's reset is heard */
     if (!never_used)
         ask_reset(c, now_us, id);
     c->work = true;
@@ -218,6 +224,22 @@ rm_err rmi_channels_set_low(struct rmi_channels *c, uint16_t id, size_t bytes) {
 
 size_t rmi_channels_buffered(const struct rmi_channels *c, uint16_t id) {
     return rmi_sctp_buffered(c->a, id);
+}
+
+rm_err rmi_channels_pause(struct rmi_channels *c, uint16_t id, bool pause) {
+    return find(c, id) ? rmi_sctp_pause_stream(c->a, id, pause) : RM_E_NOT_FOUND;
+}
+
+void rmi_channels_flush(struct rmi_channels *c, int64_t now_us) {
+    rmi_sctp_flush(c->a, now_us);
+}
+
+void rmi_channels_stats(const struct rmi_channels *c, struct rmi_sctp_stats *out) {
+    rmi_sctp_get_stats(c->a, out);
+}
+
+bool rmi_channels_up(const struct rmi_channels *c) {
+    return c->up;
 }
 
 rm_err rmi_channels_get(const struct rmi_channels *c, uint16_t id, struct rmi_channel_info *out) {
@@ -335,11 +357,9 @@ static bool next_of(struct rmi_channels *c, int64_t now_us, uint16_t id, struct 
     }
     if (c->up && ch->ack_wanted && ch->info.state == RMI_CHANNEL_OPEN && !send_ack(c, now_us, id))
         *more = true;
-    if (c->up && ch->info.state == RMI_CHANNEL_CONNECTING && !ch->open_sent && !ch->info.negotiated) {
-        (void)rmi_sctp_set_weight(c->a, id, ch->info.priority);
-        if (!send_open(c, now_us, id))
-            *more = true;
-    }
+    if (c->up && ch->info.state == RMI_CHANNEL_CONNECTING && !ch->open_sent && !ch->info.negotiated &&
+        !send_open(c, now_us, id))
+        *more = true;
     if (c->up && ch->info.state == RMI_CHANNEL_CONNECTING && ch->acked) {
         (void)rmi_sctp_set_weight(c->a, id, ch->info.priority);
         set_state(c, id, RMI_CHANNEL_OPEN, ch->info.negotiated ? "negotiated" : "acknowledged");

@@ -73,6 +73,11 @@ rm_err rmi_channels_send(struct rmi_channels *c, int64_t now_us, uint16_t id, bo
 rm_err rmi_channels_close(struct rmi_channels *c, int64_t now_us, uint16_t id);
 rm_err rmi_channels_set_low(struct rmi_channels *c, uint16_t id, size_t bytes); /* RM_E_NOT_FOUND, RM_E_NO_MEMORY */
 size_t rmi_channels_buffered(const struct rmi_channels *c, uint16_t id);
+/* Keeps messages of the channel back: they fill the receive window. RM_E_NOT_FOUND, RM_E_NO_MEMORY. */
+rm_err rmi_channels_pause(struct rmi_channels *c, uint16_t id, bool pause);
+void rmi_channels_flush(struct rmi_channels *c, int64_t now_us); /* rmi_sctp_flush */
+void rmi_channels_stats(const struct rmi_channels *c, struct rmi_sctp_stats *out);
+bool rmi_channels_up(const struct rmi_channels *c); /* between UP and DOWN */
 rm_err rmi_channels_get(const struct rmi_channels *c, uint16_t id, struct rmi_channel_info *out); /* RM_E_NOT_FOUND */
 /* Drain it after each call of rmi_sctp_input, rmi_sctp_timeout and of this module. */
 bool rmi_channels_poll_event(struct rmi_channels *c, int64_t now_us, struct rmi_channels_event *out);

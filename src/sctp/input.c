@@ -7,8 +7,9 @@
 #define SACK_GAPS_MAX 256        /* what a packet has room for; of more the rest is told when the first are filled */
 #define SACK_FIXED_BYTES 16
 #define WORD_BITS 64
-#define MEMORY_SHARE 8 /* what a full fragment costs beyond its bytes */
-#define WINDOW_STEP 8  /* a peer hears when an eighth of the buffer came free */
+#define MEMORY_SHARE 8                  /* what a full fragment costs beyond its bytes */
+#define PAUSED_BUFFER (4 * 1024 * 1024) /* a reader that does not read needs no room for a message more */
+#define WINDOW_STEP 8                   /* a peer hears when an eighth of the buffer came free */
 
 /* ---- which TSNs came ---- */
 
@@ -42,7 +43,9 @@ static void note_tsn(struct rmi_sctp *a, uint32_t tsn) {
 /* ---- acknowledgements ---- */
 
 uint32_t rmi_sctp_recv_window(const struct rmi_sctp *a) {
-    size_t left = a->held < a->config.recv_buffer ? a->config.recv_buffer - a->held : 0;
+    const size_t size =
+        a->kept_back > 0 && a->config.recv_buffer > PAUSED_BUFFER ? PAUSED_BUFFER : a->config.recv_buffer;
+    size_t left = a->held < size ? size - a->held : 0;
     left -= left / MEMORY_SHARE;
     /* Below two packets it is said to be closed, against fragments of a few bytes (RFC 9260 6.2). */
     return left < 2 * RMI_SCTP_PACKET_MAX ? 0 : left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
@@ -117,7 +120,7 @@ static bool has_room(struct rmi_sctp *a, int64_t now_us, uint32_t tsn) {
     if (a->held < a->config.recv_buffer ||
         (tsn == a->recv_cum + 1 && a->held < a->config.recv_buffer + 2 * RMI_SCTP_PACKET_MAX))
         return true;
-    if (tsn == a->recv_cum + 1 && rmi_list_empty(&a->ready) && !a->taken)
+    if (tsn == a->recv_cum + 1 && rmi_list_empty(&a->ready) && !a->taken && a->kept_back == 0)
         rmi_sctp_refuse(a, now_us, RMI_SCTP_C_NO_RESOURCE, RM_E_LIMIT, "parts of messages fill the receive buffer");
     a->stats.drops++;
     return false;
@@ -233,13 +236,40 @@ static bool poll_end(struct rmi_sctp *a, struct rmi_sctp_event *out) {
     return true;
 }
 
+rm_err rmi_sctp_pause_stream(struct rmi_sctp *a, uint16_t stream, bool pause) {
+    if (stream >= RMI_SCTP_STREAMS)
+        return RM_E_INVALID_ARG;
+    struct rmi_sctp_stream_in *s = rmi_sctp_in_stream(a, stream);
+    if (!s)
+        return RM_E_NO_MEMORY;
+    s->paused = pause;
+    while (!pause && !rmi_list_empty(&s->kept_back)) { /* before what came since */
+        struct rmi_list *last = s->kept_back.prev;
+        rmi_list_remove(last);
+        rmi_list_push_front(&a->ready, last);
+        a->kept_back--;
+    }
+    return RM_OK;
+}
+
+/* What comes from the peer waits while its stream is paused. */
+static struct rmi_sctp_message *next_ready(struct rmi_sctp *a) {
+    for (struct rmi_list *node; (node = rmi_list_pop_front(&a->ready));) {
+        struct rmi_sctp_message *m = RMI_CONTAINER_OF(node, struct rmi_sctp_message, node);
+        if ((m->type != RMI_SCTP_EV_MESSAGE && m->type != RMI_SCTP_EV_RESET_IN) || !a->in[m->stream]->paused)
+            return m;
+        rmi_list_push_back(&a->in[m->stream]->kept_back, &m->node);
+        a->kept_back++;
+    }
+    return NULL;
+}
+
 bool rmi_sctp_poll_event(struct rmi_sctp *a, struct rmi_sctp_event *out) {
     memset(out, 0, sizeof *out);
     drop_taken(a);
-    struct rmi_list *node = rmi_list_pop_front(&a->ready);
-    if (!node)
+    struct rmi_sctp_message *m = next_ready(a);
+    if (!m)
         return poll_end(a, out);
-    struct rmi_sctp_message *m = RMI_CONTAINER_OF(node, struct rmi_sctp_message, node);
     a->taken = m;
     out->type = m->type;
     out->err = m->err;

@@ -82,6 +82,7 @@ struct rmi_sctp_stream_in *rmi_sctp_in_stream(struct rmi_sctp *a, uint16_t id) {
     if (!a->in[id] && (a->in[id] = calloc(1, sizeof *a->in[id]))) {
         rmi_list_init(&a->in[id]->ordered);
         rmi_list_init(&a->in[id]->unordered);
+        rmi_list_init(&a->in[id]->kept_back);
     }
     return a->in[id];
 }
@@ -148,6 +149,7 @@ void rmi_sctp_memory_free(struct rmi_sctp *a) {
         if (a->in[i]) {
             put_all(a, &a->in[i]->ordered);
             put_all(a, &a->in[i]->unordered);
+            put_all(a, &a->in[i]->kept_back);
         }
         free(a->out[i]);
         free(a->in[i]);

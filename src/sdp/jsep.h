@@ -39,7 +39,7 @@ enum rmi_jsep_ext {
 #define RMI_JSEP_ID_MAX 64                   /* stream, track and cname length */
 #define RMI_JSEP_DETAIL_MAX 256
 #define RMI_JSEP_SCTP_PORT 5000
-#define RMI_JSEP_MAX_MESSAGE_SIZE 262144 /* what Chromium announces too */
+#define RMI_JSEP_MAX_MESSAGE_SIZE (24 << 20) /* what RemoteMedia allows, 16 MiB, in base64 */
 
 struct rmi_jsep_config {
     struct rmi_rng rng;

@@ -35,7 +35,7 @@ static const char golden_offer_video[] =
 static const char golden_offer_data[] =
     "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:uaaa\r\n"
     "a=ice-pwd:a0123456789012345678901\r\na=ice-options:trickle\r\na=fingerprint:sha-256 AA:AA\r\n"
-    "a=setup:actpass\r\na=mid:2\r\na=sctp-port:5000\r\na=max-message-size:262144\r\n";
+    "a=setup:actpass\r\na=mid:2\r\na=sctp-port:5000\r\na=max-message-size:25165824\r\n";
 
 static void offer_is_golden(void **state) {
     (void)state;
@@ -131,7 +131,7 @@ static void two_sides_agree(void **state) {
     assert_string_equal(r->remote_ufrag, "ubbb");
     assert_int_equal(r->remote_fingerprint_count, 1);
     assert_string_equal(r->remote_fingerprints[0], FINGERPRINT_B);
-    assert_true(r->has_data && r->sctp_port == 5000 && r->max_message_size == 262144);
+    assert_true(r->has_data && r->sctp_port == 5000 && r->max_message_size == RMI_JSEP_MAX_MESSAGE_SIZE);
     r = rmi_jsep_result(b);
     assert_false(r->negotiation_needed);
     assert_int_equal(r->media[1].direction, RMI_DIR_RECVONLY);

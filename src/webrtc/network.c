@@ -19,6 +19,7 @@ static void on_timer(void *ctx, int64_t now_us) {
 }
 
 void rmi_webrtc_after(struct rm_webrtc *t) {
+    rmi_data_run(t->data);
     rmi_webrtc_drain_events(t);
     rmi_timer_set_at(t->timer, rmi_endpoint_next_deadline(t->ep));
 }
@@ -317,7 +318,7 @@ static rm_err create_endpoint(struct rm_webrtc *t) {
                       .max_us = RMI_MS(t->config.reconnect_backoff_max_ms),
                       .multiplier = t->config.reconnect_backoff_multiplier},
         .media = rmi_media_ops(t->media),
-        .channels = t->config.enable_data_channel ? rmi_webrtc_data_ops(t) : (struct rmi_endpoint_data_ops){0},
+        .channels = t->config.enable_data_channel ? rmi_data_ops(t->data) : (struct rmi_endpoint_data_ops){0},
         .channels_unreliable = t->config.data_channel_mode == RM_DATA_CHANNEL_UNRELIABLE,
         .rtcp_reports = t->config.enable_rtcp,
         .rtcp_interval_us = RMI_MS(t->config.rtcp_interval_ms),
@@ -339,6 +340,8 @@ rm_err rmi_webrtc_net_open(struct rm_webrtc *t) {
         err = RM_E_IO;
     if (!err)
         err = rmi_media_start(t->media);
+    if (!err)
+        rmi_data_start(t->data);
     return err;
 }
 
@@ -372,6 +375,7 @@ void rmi_webrtc_net_close(struct rm_webrtc *t) {
     }
     rmi_interfaces_watch_stop(&t->watch);
     rmi_ws_close(&t->ws);
+    rmi_data_stop(t->data);
     rmi_endpoint_destroy(&t->ep);
     rmi_media_stop(t->media);
     for (size_t i = 0; i < RMI_WEBRTC_SOCKETS_MAX; i++)

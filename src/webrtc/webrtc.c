@@ -43,6 +43,7 @@ static void free_all(struct rm_webrtc *t) {
         free(RMI_CONTAINER_OF(node, struct command, node));
     }
     rmi_media_destroy(&t->media);
+    rmi_data_destroy(&t->data);
     rmi_mailbox_destroy(&t->events);
     rmi_log_destroy(&t->log);
     rmi_webrtc_config_free(&t->config);
@@ -71,6 +72,8 @@ rm_err rm_webrtc_create(const rm_webrtc_config *config, rm_webrtc **out) {
         made = rmi_mailbox_create(sizeof(rm_event), RMI_WEBRTC_EVENTS_MAX, &t->events);
     if (!made && !err)
         made = rmi_media_create(t, &t->media);
+    if (!made && !err)
+        made = rmi_data_create(t, &t->data);
     if (made || err) {
         free_all(t);
         return err ? err : made;

@@ -21,6 +21,8 @@
 #define RMI_WEBRTC_SOCKETS_MAX 16  /* one a local address; further addresses are not used */
 #define RMI_WEBRTC_EVENTS_MAX 1024 /* as documented at rm_webrtc_poll */
 
+struct rmi_data;
+
 struct rmi_webrtc_socket {
     struct rm_webrtc *owner;
     struct rmi_udp *udp; /* NULL: free slot */
@@ -48,6 +50,7 @@ struct rm_webrtc {
     struct rmi_log *log;
     struct rmi_mailbox *events; /* NULL with on_event */
     struct rmi_media *media;
+    struct rmi_data *data;
 
     /* Guarded by mutex: what several threads look at. */
     pthread_mutex_t mutex;
@@ -87,8 +90,13 @@ void rmi_webrtc_net_close(struct rm_webrtc *t);
 void rmi_webrtc_net_shutdown(void *t);      /* posted */
 void rmi_webrtc_after(struct rm_webrtc *t); /* after any use of the endpoint: events out, timer armed */
 
-/* data.c */
-struct rmi_endpoint_data_ops rmi_webrtc_data_ops(struct rm_webrtc *t);
+/* data.c: data channels (data_private.h, channel_hook.h) */
+rm_err rmi_data_create(struct rm_webrtc *t, struct rmi_data **out);
+void rmi_data_destroy(struct rmi_data **data);
+struct rmi_endpoint_data_ops rmi_data_ops(struct rmi_data *d);
+void rmi_data_start(struct rmi_data *d); /* the loop exists */
+void rmi_data_stop(struct rmi_data *d);  /* and is about to go: calls get RM_E_CLOSED from here on */
+void rmi_data_run(struct rmi_data *d);   /* network thread, not inside the endpoint: does what was asked for */
 
 /* events.c */
 void rmi_webrtc_emit(struct rm_webrtc *t, rm_event *ev);
