@@ -409,6 +409,18 @@ void rmi_endpoint_datagram(struct rmi_endpoint *ep, int64_t now_us, rmi_base_id 
     rmi_ep_drain_signaling(ep);
 }
 
+void rmi_endpoint_batch_begin(struct rmi_endpoint *ep) {
+    ep->holding = true;
+}
+
+void rmi_endpoint_batch_end(struct rmi_endpoint *ep, int64_t now_us) {
+    ep->now_us = now_us;
+    ep->holding = false;
+    RMI_LIST_FOREACH (node, next, &ep->peers) {
+        rmi_ep_data_release(RMI_CONTAINER_OF(node, struct rmi_ep_peer, node), now_us);
+    }
+}
+
 void rmi_endpoint_resolved(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id, uint32_t resolve_id,
                            const struct rmi_addr *addr) {
     ep->now_us = now_us;

@@ -137,6 +137,10 @@ void rmi_endpoint_release_gathering(struct rmi_endpoint *ep, int64_t now_us);
 
 void rmi_endpoint_datagram(struct rmi_endpoint *ep, int64_t now_us, rmi_base_id base, const struct rmi_addr *from,
                            uint8_t *data, size_t len);
+/* Around datagrams that came together: what data channels have to answer and to tell goes out at the end, or every few
+ * dozen packets. Other calls in between are fine. */
+void rmi_endpoint_batch_begin(struct rmi_endpoint *ep);
+void rmi_endpoint_batch_end(struct rmi_endpoint *ep, int64_t now_us);
 void rmi_endpoint_signaling_up(struct rmi_endpoint *ep, int64_t now_us);
 void rmi_endpoint_signaling_down(struct rmi_endpoint *ep, int64_t now_us, rm_err why, const char *detail);
 void rmi_endpoint_signaling_text(struct rmi_endpoint *ep, int64_t now_us, const char *text, size_t len);

@@ -21,6 +21,7 @@ struct rmi_ep_peer {
     void *data; /* as from channels.peer_up */
     bool no_channels;
     bool draining;          /* its channels' events are being told */
+    unsigned held_packets;  /* of SCTP, taken and not answered yet */
     void *media;            /* as from media.peer_up */
     uint32_t negotiations;  /* applied to rtp */
     bool left;              /* gone from the signaling server: its end is decided by ICE alone */
@@ -56,6 +57,7 @@ struct rmi_endpoint {
     rm_err relay_err; /* the last TURN failure while no relay is at hand */
     uint32_t gather_holds;
     bool gather_started, closed;
+    bool holding; /* between rmi_endpoint_batch_begin and _end */
 };
 
 /* endpoint.c */
@@ -94,6 +96,7 @@ void rmi_ep_recovery_run(struct rmi_endpoint *ep);
 /* endpoint_data.c */
 void rmi_ep_data_step(struct rmi_endpoint *ep, struct rmi_ep_peer *p); /* makes the association once it can be */
 void rmi_ep_data_close(struct rmi_ep_peer *p);
+void rmi_ep_data_release(struct rmi_ep_peer *p, int64_t now_us);
 int64_t rmi_ep_data_deadline(const struct rmi_ep_peer *p);
 void rmi_ep_data_timeout(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
 

@@ -258,6 +258,11 @@ static void read_chunks(struct rmi_sctp *a, int64_t now_us, struct rmi_rd *r, co
 }
 
 void rmi_sctp_input(struct rmi_sctp *a, int64_t now_us, const uint8_t *data, size_t len) {
+    rmi_sctp_input_more(a, now_us, data, len);
+    rmi_sctp_flush(a, now_us);
+}
+
+void rmi_sctp_input_more(struct rmi_sctp *a, int64_t now_us, const uint8_t *data, size_t len) {
     struct rmi_rd r = rmi_rd_init(data, len);
     struct rmi_sctp_header h;
     if (rmi_sctp_over(a))
@@ -276,7 +281,6 @@ void rmi_sctp_input(struct rmi_sctp *a, int64_t now_us, const uint8_t *data, siz
     read_chunks(a, now_us, &r, &h);
     if (a->in_packet_sack && ++a->unacked_packets >= 2) /* RFC 9260 6.2: at least every second packet */
         a->sack_now = true;
-    rmi_sctp_flush(a, now_us);
 }
 
 /* ---- time ---- */

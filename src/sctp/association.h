@@ -99,6 +99,8 @@ void rmi_sctp_destroy(struct rmi_sctp **a);
 void rmi_sctp_start(struct rmi_sctp *a, int64_t now_us);
 /* The payload of one DTLS record. Not before the handshake is done. An INIT before rmi_sctp_start is answered. */
 void rmi_sctp_input(struct rmi_sctp *a, int64_t now_us, const uint8_t *data, size_t len);
+/* One of several packets that came together: what there is to answer leaves with rmi_sctp_flush after the last. */
+void rmi_sctp_input_more(struct rmi_sctp *a, int64_t now_us, const uint8_t *data, size_t len);
 int64_t rmi_sctp_next_deadline(const struct rmi_sctp *a);
 void rmi_sctp_timeout(struct rmi_sctp *a, int64_t now_us);
 

@@ -37,7 +37,13 @@ static void sink_send(void *ctx, rmi_base_id base, const struct rmi_addr *to, ui
 
 static void on_datagram(void *ctx, int64_t now_us, const struct rmi_addr *from, uint8_t *data, size_t len) {
     struct rmi_webrtc_socket *s = ctx;
+    rmi_endpoint_batch_begin(s->owner->ep);
     rmi_endpoint_datagram(s->owner->ep, now_us, s->base, from, data, len);
+}
+
+static void on_batch(void *ctx, int64_t now_us) {
+    struct rmi_webrtc_socket *s = ctx;
+    rmi_endpoint_batch_end(s->owner->ep, now_us);
     rmi_webrtc_after(s->owner);
 }
 
@@ -62,6 +68,7 @@ static rm_err open_socket(struct rm_webrtc *t, const struct rmi_addr *ip, uint16
     rm_err err = rmi_udp_open(t->loop, &bind, on_datagram, s, &s->udp);
     if (err)
         return err;
+    rmi_udp_on_batch(s->udp, on_batch);
     s->base = ++t->next_base;
     err = rmi_endpoint_add_host(t->ep, rmi_now_us(), s->base, rmi_udp_local_addr(s->udp), prefer);
     if (err)
