@@ -10,6 +10,7 @@
 #define PING_INTERVAL_US RMI_SEC(15)
 #define GHOST_PINGS 2
 #define ANNOUNCE_TIMEOUT_US RMI_SEC(10) /* timeout of the RemoteMedia signaling protocol */
+#define ANSWER_TIMEOUT_US RMI_SEC(30)   /* likewise */
 /* A mesh of ten that starts anew sends about 9 x (offer + 20 candidates) a peer at once. */
 #define RATE_BURST 500
 #define RATE_PER_SECOND 200
@@ -24,6 +25,7 @@ void rmi_sig_server_config_init(struct rmi_sig_server_config *config) {
         .announce_timeout_us = ANNOUNCE_TIMEOUT_US,
         .rate_per_second = RATE_PER_SECOND,
         .rate_burst = RATE_BURST,
+        .mode = {.answer_timeout_us = ANSWER_TIMEOUT_US},
     };
 }
 
@@ -31,6 +33,7 @@ static bool config_ok(const struct rmi_sig_server_config *config) {
     return config->max_peers >= 1 && config->max_peers <= MAX_PEERS_LIMIT && config->max_connections >= 1 &&
            config->ping_interval_us > 0 && config->announce_timeout_us > 0 && config->rate_per_second >= 1 &&
            config->rate_per_second <= RMI_SEC(1) && config->rate_burst >= 1 && config->cb.send && config->cb.close &&
+           (!config->mode.peer_id || (rmi_sig_id_valid(config->mode.peer_id) && config->mode.answer_timeout_us > 0)) &&
            (!config->token || strnlen(config->token, RMI_SIG_MAX_TOKEN + 1) <= RMI_SIG_MAX_TOKEN);
 }
 
@@ -49,12 +52,16 @@ rm_err rmi_sig_server_create(const struct rmi_sig_server_config *config, struct 
         return RM_E_NO_MEMORY;
     }
     s->config.token = s->token;
+    if (config->mode.peer_id)
+        strcpy(s->own_id, config->mode.peer_id);
     *out = s;
     return RM_OK;
 }
 
 static void free_conn(struct conn *c) {
     json_decref(c->user_data);
+    json_decref(c->offer_id);
+    json_decref(c->early);
     free(c);
 }
 
@@ -130,19 +137,24 @@ void rmi_sig_server_notify(struct rmi_sig_server *s, struct conn *c, enum rmi_si
     rmi_sig_server_say(s, c, text, len);
 }
 
+static void tell_about(struct rmi_sig_server *s, struct conn *c, const struct conn *about, enum rmi_sig_method what) {
+    if (c == about || c->dead)
+        return;
+    json_t *p = json_object();
+    json_object_set_new(p, "peer_id", json_string(about->peer_id));
+    if (what == RMI_SIG_M_JOINED) {
+        json_object_set_new(p, "capabilities", rmi_sig_caps_write(c->dialect, about->capabilities));
+        json_object_set_new(p, "metadata", about->user_data ? json_incref(about->user_data) : json_object());
+    }
+    rmi_sig_server_notify(s, c, what, p);
+}
+
 void rmi_sig_server_tell_room(struct rmi_sig_server *s, const struct conn *about, enum rmi_sig_method what) {
     RMI_LIST_FOREACH (at, next, &about->room->members) {
-        struct conn *c = RMI_CONTAINER_OF(at, struct conn, member);
-        if (c == about || c->dead)
-            continue;
-        json_t *p = json_object();
-        json_object_set_new(p, "peer_id", json_string(about->peer_id));
-        if (what == RMI_SIG_M_JOINED) {
-            json_object_set_new(p, "capabilities", rmi_sig_caps_write(c->dialect, about->capabilities));
-            json_object_set_new(p, "metadata", about->user_data ? json_incref(about->user_data) : json_object());
-        }
-        rmi_sig_server_notify(s, c, what, p);
+        tell_about(s, RMI_CONTAINER_OF(at, struct conn, member), about, what);
     }
+    if (s->own && s->own->room)
+        tell_about(s, s->own, about, what);
 }
 
 static void mark_dead(struct rmi_sig_server *s, struct conn *c) {
@@ -164,12 +176,16 @@ static void bury(struct rmi_sig_server *s, size_t index) {
     struct conn *c = s->conns[index];
     s->count--;
     memmove(&s->conns[index], &s->conns[index + 1], (s->count - index) * sizeof s->conns[0]);
+    if (c == s->own)
+        s->own = NULL;
     if (c->room) {
         struct room *room = c->room;
         rmi_list_remove(&c->member);
         room->count--;
         s->stats.peers--;
         rmi_sig_server_tell_room(s, c, RMI_SIG_M_LEFT);
+        if (rmi_sig_server_has_own(s) && !c->own && s->config.mode.left)
+            s->config.mode.left(s->config.mode.ctx, c->peer_id);
         if (room->count == 0) {
             rmi_list_remove(&room->node);
             s->room_count--;
@@ -194,11 +210,7 @@ static void leave(struct rmi_sig_server *s) {
     s->depth--;
 }
 
-rm_err rmi_sig_server_open(struct rmi_sig_server *s, int64_t now_us, uint64_t *conn) {
-    if (s->count >= s->config.max_connections) {
-        s->stats.refused++;
-        return RM_E_LIMIT;
-    }
+static rm_err add_conn(struct rmi_sig_server *s, int64_t now_us, struct conn **out) {
     if (s->count == s->capacity) {
         const size_t capacity = s->capacity ? s->capacity * 2 : 16;
         struct conn **grown = realloc(s->conns, capacity * sizeof *grown);
@@ -215,9 +227,48 @@ rm_err rmi_sig_server_open(struct rmi_sig_server *s, int64_t now_us, uint64_t *c
     c->next_ping_us = now_us + s->config.ping_interval_us;
     c->tokens_us = (int64_t)s->config.rate_burst * (RMI_SEC(1) / s->config.rate_per_second);
     c->dialect = &rmi_sig_dialect_peer;
+    c->offer_until_us = RMI_NEVER;
     s->conns[s->count++] = c;
+    *out = c;
+    return RM_OK;
+}
+
+rm_err rmi_sig_server_open(struct rmi_sig_server *s, int64_t now_us, uint64_t *conn) {
+    struct conn *c;
+    if (s->count >= s->config.max_connections) {
+        s->stats.refused++;
+        return RM_E_LIMIT;
+    }
+    rm_err err = add_conn(s, now_us, &c);
+    if (err)
+        return err;
     s->deadline = rmi_min64(s->deadline, rmi_min64(c->next_ping_us, now_us + s->config.announce_timeout_us));
     *conn = c->id;
+    return RM_OK;
+}
+
+rm_err rmi_sig_server_open_own(struct rmi_sig_server *s, int64_t now_us, uint64_t *conn) {
+    if (!rmi_sig_server_has_own(s) || s->own)
+        return RM_E_STATE;
+    rm_err err = add_conn(s, now_us, &s->own);
+    if (err)
+        return err;
+    s->own->own = true;
+    *conn = s->own->id;
+    return RM_OK;
+}
+
+rm_err rmi_sig_server_tell(struct rmi_sig_server *s, const char *peer_id, const char *method, json_t *params) {
+    struct conn *c = rmi_sig_server_anywhere(s, peer_id);
+    size_t len = 0;
+    if (!c) {
+        json_decref(params);
+        return RM_E_NOT_FOUND;
+    }
+    char *text = rmi_rpc_write_notification(method, params, &len);
+    enter(s);
+    rmi_sig_server_say(s, c, text, len);
+    leave(s);
     return RM_OK;
 }
 
@@ -238,7 +289,7 @@ void rmi_sig_server_input(struct rmi_sig_server *s, int64_t now_us, uint64_t con
     enter(s);
     s->stats.messages_in++;
     c->silent_pings = 0;
-    if (within_rate(s, c, now_us, len)) {
+    if (c->own || within_rate(s, c, now_us, len)) {
         rmi_sig_server_handle(s, now_us, c, text, len);
     } else {
         s->stats.rate_limited++;
@@ -271,6 +322,9 @@ int64_t rmi_sig_server_next_deadline(const struct rmi_sig_server *s) {
 /* A ghost is found by pings it did not answer, not by the time that passed: after a pause of the whole process
  * everybody has been silent for long, and nobody is dead. */
 static void check(struct rmi_sig_server *s, int64_t now_us, struct conn *c) {
+    rmi_sig_server_expire_offer(s, now_us, c);
+    if (c->own)
+        return;
     if (!c->room && now_us - c->opened_us >= s->config.announce_timeout_us) {
         rmi_sig_server_kick(s, c, RMI_SIG_CLOSE_POLICY, "no announcement in time");
     } else if (now_us >= c->next_ping_us && c->silent_pings >= GHOST_PINGS) {
@@ -294,7 +348,9 @@ void rmi_sig_server_timeout(struct rmi_sig_server *s, int64_t now_us) {
     for (size_t i = 0; i < s->count; i++) {
         const struct conn *c = s->conns[i];
         const int64_t announce = c->room ? RMI_NEVER : c->opened_us + s->config.announce_timeout_us;
-        s->deadline = rmi_min64(s->deadline, rmi_min64(c->next_ping_us, announce));
+        if (!c->own)
+            s->deadline = rmi_min64(s->deadline, rmi_min64(c->next_ping_us, announce));
+        s->deadline = rmi_min64(s->deadline, c->offer_until_us);
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "signaling/dialect.h"
+#include "signaling/jsonrpc.h"
 #include <remotemedia/error.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +30,19 @@ struct rmi_sig_server_callbacks {
     void (*ping)(void *ctx, uint64_t conn);
 };
 
+/* RemoteMedia's server mode: one peer lives in the server itself. It is in no room and no list, and reachable from all
+ * rooms, where each id exists once then. An offer to it is answered in the result of that request. */
+struct rmi_sig_server_mode {
+    const char *peer_id;       /* copied; "remotemedia-server". NULL: no such mode, and nothing below is used */
+    int64_t answer_timeout_us; /* of an offer; default 30 s */
+    void *ctx;
+    /* A method that the core does not know, "server.info" and "control.*". `peer_id` NULL: has not announced itself. 0
+     * and *result (a new reference), or a code and *reason, static text. RMI_RPC_METHOD_NOT_FOUND. May be NULL. */
+    int (*method)(void *ctx, const char *peer_id, const char *method, json_t *params, json_t **result,
+                  const char **reason);
+    void (*left)(void *ctx, const char *peer_id); /* may be NULL */
+};
+
 struct rmi_sig_server_config {
     size_t max_peers;            /* in a room; default 10 */
     size_t max_connections;      /* default 1024 */
@@ -40,6 +54,7 @@ struct rmi_sig_server_config {
     const char *token;           /* copied; NULL = none asked for */
     struct rmi_log *log;
     struct rmi_sig_server_callbacks cb;
+    struct rmi_sig_server_mode mode;
 };
 /* Fills the defaults; the callbacks remain to be set. */
 void rmi_sig_server_config_init(struct rmi_sig_server_config *config);
@@ -60,12 +75,18 @@ void rmi_sig_server_destroy(struct rmi_sig_server **server);
 
 /* A new connection. RM_E_LIMIT: max_connections; close it yourself. RM_E_NO_MEMORY. */
 rm_err rmi_sig_server_open(struct rmi_sig_server *s, int64_t now_us, uint64_t *conn);
+/* The connection of the server's own peer; it is trusted, and the only one that may announce itself by that id.
+ * RM_E_STATE: there is no such mode, or it is open. RM_E_NO_MEMORY. */
+rm_err rmi_sig_server_open_own(struct rmi_sig_server *s, int64_t now_us, uint64_t *conn);
 /* One whole text message. Unknown connections are ignored. */
 void rmi_sig_server_input(struct rmi_sig_server *s, int64_t now_us, uint64_t conn, const char *text, size_t len);
 /* A pong or any other sign of life. */
 void rmi_sig_server_activity(struct rmi_sig_server *s, int64_t now_us, uint64_t conn);
 /* The connection is gone; the room is told. Harmless for an unknown one. */
 void rmi_sig_server_closed(struct rmi_sig_server *s, int64_t now_us, uint64_t conn);
+
+/* A notification to an announced peer, in whatever room (with server mode). Takes `params`. RM_E_NOT_FOUND. */
+rm_err rmi_sig_server_tell(struct rmi_sig_server *s, const char *peer_id, const char *method, json_t *params);
 
 int64_t rmi_sig_server_next_deadline(const struct rmi_sig_server *s);
 void rmi_sig_server_timeout(struct rmi_sig_server *s, int64_t now_us);

@@ -30,12 +30,21 @@ struct conn {
     unsigned capabilities;
     json_t *user_data;
     int64_t announced_us;
+
+    bool own;               /* of the server's own peer */
+    bool offered;           /* to that peer, once at least */
+    bool offer_waits;       /* for its answer */
+    json_t *offer_id;       /* of the request; NULL: null */
+    int64_t offer_until_us; /* RMI_NEVER: none waits */
+    json_t *early;          /* parameters of candidates that came before the first offer */
 };
 
 struct rmi_sig_server {
     struct rmi_sig_server_config config;
     char *token;
-    struct conn **conns; /* ascending by id */
+    char own_id[RMI_SIG_MAX_ID + 1]; /* of the server's own peer; "": none */
+    struct conn *own;                /* its connection */
+    struct conn **conns;             /* ascending by id */
     size_t count, capacity;
     struct rmi_list rooms;
     size_t room_count;
@@ -56,6 +65,22 @@ struct conn *rmi_sig_server_member(const struct room *room, const char *peer_id)
 void rmi_sig_server_tell_room(struct rmi_sig_server *s, const struct conn *about, enum rmi_sig_method what);
 /* Takes `params`. */
 void rmi_sig_server_notify(struct rmi_sig_server *s, struct conn *c, enum rmi_sig_method what, json_t *params);
+
+/* server_peer.c: what the server's own peer needs */
+bool rmi_sig_server_has_own(const struct rmi_sig_server *s);
+/* Whom `from` means by this id, or NULL. */
+struct conn *rmi_sig_server_target(const struct rmi_sig_server *s, const struct conn *from, const char *peer_id);
+/* In any room. */
+struct conn *rmi_sig_server_anywhere(const struct rmi_sig_server *s, const char *peer_id);
+/* An offer of `c` was passed on to the own peer: its request `id` waits for the answer. */
+void rmi_sig_server_hold_offer(struct rmi_sig_server *s, int64_t now_us, struct conn *c, json_t *id);
+/* The answer of the own peer. False: nothing waits for it. */
+bool rmi_sig_server_answer_offer(struct rmi_sig_server *s, struct conn *c, const char *sdp);
+/* The own peer refuses; `reason` is the name of an error, or NULL. False: nothing waits. */
+bool rmi_sig_server_refuse_offer(struct rmi_sig_server *s, struct conn *c, const char *reason);
+void rmi_sig_server_expire_offer(struct rmi_sig_server *s, int64_t now_us, struct conn *c);
+/* A candidate for the own peer, which comes before the first offer: kept until then. Takes `params`. */
+void rmi_sig_server_hold_candidate(struct conn *c, json_t *params);
 
 /* server_rpc.c */
 void rmi_sig_server_handle(struct rmi_sig_server *s, int64_t now_us, struct conn *c, const char *text, size_t len);

@@ -8,6 +8,7 @@
 
 #define MAX_USER_DATA 1024 /* bytes of JSON; RemoteMedia's limit */
 #define MAX_REASON 256
+#define OWN_ROOM "server's own" /* no name that anybody else could give */
 
 /* One message being served. */
 struct call {
@@ -35,6 +36,18 @@ static void refuse_with(struct call *call, int code, const char *message, json_t
 
 static void refuse(struct call *call, int code, const char *message, const char *reason) {
     refuse_with(call, code, message, reason ? json_pack("{s:s}", "reason", reason) : NULL);
+}
+
+/* The parameters cannot be read. RemoteMedia's server says it like this, and its clients know it like this. */
+static void refuse_params(struct call *call, const char *message, const char *reason) {
+    if (!rmi_sig_server_has_own(call->s) || call->dialect->one_server_error_code) {
+        refuse(call, RMI_RPC_INVALID_PARAMS, message, reason);
+        return;
+    }
+    json_t *id = call->rpc.id;
+    call->rpc.id = NULL;
+    refuse(call, RMI_RPC_INTERNAL, message, reason);
+    call->rpc.id = id;
 }
 
 static int code_for(const struct call *call, int code) {
@@ -100,16 +113,27 @@ static void enter_room(struct call *call, struct room *room, const char *peer_id
     rmi_sig_server_tell_room(call->s, c, RMI_SIG_M_JOINED);
 }
 
+static bool is_taken(const struct call *call, const struct room *room, const char *peer_id) {
+    if (!rmi_sig_server_has_own(call->s))
+        return room && rmi_sig_server_member(room, peer_id);
+    const bool is_own = strcmp(peer_id, call->s->own_id) == 0;
+    return is_own != call->c->own || rmi_sig_server_anywhere(call->s, peer_id);
+}
+
 static void on_announce(struct call *call) {
     const json_t *params = call->rpc.params;
     const char *peer_id = json_string_value(json_object_get(params, "peer_id"));
     const char *name = room_name(params);
-    if (!token_matches(call->s, json_string_value(json_object_get(params, "token")))) {
+    if (!call->c->own && !token_matches(call->s, json_string_value(json_object_get(params, "token")))) {
         refuse(call, RMI_RPC_INVALID_REQUEST, "not authorized", "wrong token");
         rmi_sig_server_kick(call->s, call->c, RMI_SIG_CLOSE_POLICY, "not authorized");
         return;
     }
-    if (!peer_id || !rmi_sig_id_valid(peer_id) || !name) {
+    if (!peer_id) {
+        refuse_params(call, "peer_id is missing", "peer_id");
+        return;
+    }
+    if (!rmi_sig_id_valid(peer_id) || !name) {
         refuse(call, RMI_RPC_INVALID_PARAMS, "peer_id and room must match ^[A-Za-z0-9_-]{1,64}$", NULL);
         return;
     }
@@ -117,8 +141,10 @@ static void on_announce(struct call *call) {
         refuse(call, RMI_RPC_INVALID_PARAMS, "user_data must be an object of at most 1024 bytes", NULL);
         return;
     }
+    if (call->c->own)
+        name = OWN_ROOM;
     struct room *room = rmi_sig_server_room(call->s, name, false);
-    if (call->c->room || (room && rmi_sig_server_member(room, peer_id))) {
+    if (call->c->room || is_taken(call, room, peer_id)) {
         refuse(call, code_for(call, RMI_RPC_INVALID_PARAMS), "peer already announced", "already announced");
         return;
     }
@@ -140,7 +166,7 @@ static bool sender_ok(struct call *call) {
     const char *from = rmi_sig_from(call->rpc.params);
     if (!call->c->room)
         refuse(call, code_for(call, RMI_RPC_INVALID_REQUEST), "not announced", "announce first");
-    else if (from && strcmp(from, call->c->peer_id) != 0)
+    else if (from && strcmp(from, call->c->peer_id) != 0 && !rmi_sig_server_has_own(call->s))
         refuse(call, RMI_RPC_INVALID_REQUEST, "from is not the announced id", "from");
     else
         return true;
@@ -150,10 +176,10 @@ static bool sender_ok(struct call *call) {
 static bool target_ok(struct call *call) {
     const char *to = rmi_sig_to(call->rpc.params);
     if (!to) {
-        refuse(call, RMI_RPC_INVALID_PARAMS, "the target's id is missing", "to");
+        refuse_params(call, "the target's id is missing", "to");
         return false;
     }
-    call->target = rmi_sig_server_member(call->c->room, to);
+    call->target = rmi_sig_server_target(call->s, call->c, to);
     if (!call->target || call->target == call->c) {
         refuse(call, RMI_RPC_PEER_NOT_FOUND, "peer not found", "no such peer in the room");
         return false;
@@ -172,7 +198,7 @@ static void on_description(struct call *call, enum rmi_sig_method method) {
     const char *sdp = json_string_value(json_object_get(call->rpc.params, "sdp"));
     const char *reason = NULL;
     if (!sdp || strlen(sdp) > RMI_SIG_MAX_SDP) {
-        refuse(call, RMI_RPC_INVALID_PARAMS, "sdp must be text of at most 65536 bytes", "sdp");
+        refuse_params(call, "sdp must be text of at most 65536 bytes", "sdp");
         return;
     }
     if (!rmi_sig_sdp_plausible(sdp, offer, &reason)) {
@@ -183,6 +209,10 @@ static void on_description(struct call *call, enum rmi_sig_method method) {
     if (!target_ok(call))
         return;
     struct conn *const to = call->target;
+    if (!offer && call->c->own && rmi_sig_server_answer_offer(call->s, to, sdp)) {
+        reply(call, delivered(call, NULL));
+        return;
+    }
     /* Two ids and the digits of a 64-bit number. */
     char offer_id[2 * RMI_SIG_MAX_ID + 32];
     snprintf(offer_id, sizeof offer_id, "%s_%s_%" PRId64, call->c->peer_id, to->peer_id, call->now_us / RMI_MS(1));
@@ -190,12 +220,19 @@ static void on_description(struct call *call, enum rmi_sig_method method) {
     if (offer && to->dialect->has_offer_id)
         json_object_set_new(params, "offer_id", json_string(offer_id));
     rmi_sig_server_notify(call->s, to, method, params);
-    reply(call, delivered(call, offer ? offer_id : NULL));
+    if (offer && to->own)
+        rmi_sig_server_hold_offer(call->s, call->now_us, call->c, call->rpc.id);
+    else
+        reply(call, delivered(call, offer ? offer_id : NULL));
 }
 
 static void on_candidate(struct call *call) {
     struct rmi_sig_candidate cand;
     const rm_err err = rmi_sig_candidate_parse(call->rpc.params, &cand);
+    if (err == RM_E_RPC_INVALID_PARAMS) {
+        refuse_params(call, "invalid ICE candidate", "candidate must be text, an index a number");
+        return;
+    }
     if (err) {
         refuse(call, rmi_rpc_code_of_err(err), "invalid ICE candidate", "candidate must be empty or candidate:...");
         return;
@@ -203,13 +240,18 @@ static void on_candidate(struct call *call) {
     if (!target_ok(call))
         return;
     struct conn *const to = call->target;
-    rmi_sig_server_notify(
-        call->s, to, RMI_SIG_M_CANDIDATE,
-        rmi_sig_candidate_params(to->dialect, call->c->peer_id, to->peer_id, cand.text, cand.mid, cand.mline_index));
+    json_t *params =
+        rmi_sig_candidate_params(to->dialect, call->c->peer_id, to->peer_id, cand.text, cand.mid, cand.mline_index);
+    if (to->own && !call->c->offered)
+        rmi_sig_server_hold_candidate(call->c, params);
+    else
+        rmi_sig_server_notify(call->s, to, RMI_SIG_M_CANDIDATE, params);
     reply(call, delivered(call, NULL));
 }
 
 static void tell_disconnected(struct call *call, struct conn *to, const char *reason) {
+    if (call->c->own && rmi_sig_server_refuse_offer(call->s, to, reason))
+        return;
     json_t *p = rmi_sig_addressed(to->dialect, call->c->peer_id, to->peer_id);
     json_object_set_new(p, "peer_id", json_string(call->c->peer_id));
     if (reason)
@@ -233,6 +275,9 @@ static void on_disconnect(struct call *call) {
         if (to != call->c && !to->dead && (everybody || strcmp(to->peer_id, about) == 0))
             tell_disconnected(call, to, reason);
     }
+    struct conn *other = call->c->own ? rmi_sig_server_anywhere(call->s, about) : call->s->own;
+    if (other && other != call->c && (everybody || strcmp(other->peer_id, about) == 0))
+        tell_disconnected(call, other, reason);
     reply(call, json_pack("{s:b, s:s}", "success", 1, "peer_id", about));
 }
 
@@ -268,6 +313,22 @@ static void on_list(struct call *call) {
     reply(call, json_pack("{s:o, s:I}", "peers", peers, "count", count));
 }
 
+static void on_other(struct call *call) {
+    const struct rmi_sig_server_mode *mode = &call->s->config.mode;
+    json_t *result = NULL;
+    const char *reason = NULL;
+    int code = RMI_RPC_METHOD_NOT_FOUND;
+    if (rmi_sig_server_has_own(call->s) && mode->method)
+        code = mode->method(mode->ctx, call->c->room ? call->c->peer_id : NULL, call->rpc.method, call->rpc.params,
+                            &result, &reason);
+    if (!code)
+        reply(call, result);
+    else if (code == RMI_RPC_METHOD_NOT_FOUND)
+        refuse(call, code, "method not found", NULL);
+    else
+        refuse(call, code, reason ? reason : "refused", reason);
+}
+
 static void serve(struct call *call) {
     const enum rmi_sig_method method = rmi_sig_method_of(call->rpc.method, &call->dialect);
     if (call->c->room)
@@ -293,7 +354,7 @@ static void serve(struct call *call) {
         on_list(call);
         break;
     default:
-        refuse(call, RMI_RPC_METHOD_NOT_FOUND, "method not found", NULL);
+        on_other(call);
         break;
     }
 }
@@ -306,7 +367,7 @@ void rmi_sig_server_handle(struct rmi_sig_server *s, int64_t now_us, struct conn
     else if (err == RM_E_TOO_BIG)
         refuse(&call, RMI_RPC_INVALID_REQUEST, "over a limit of message size, depth, key or number", NULL);
     else if (err == RM_E_RPC_INVALID_PARAMS)
-        refuse(&call, RMI_RPC_INVALID_PARAMS, "params must be an object", NULL);
+        refuse_params(&call, "params must be an object", NULL);
     else if (err)
         refuse(&call, RMI_RPC_INVALID_REQUEST, "not a JSON-RPC request", NULL);
     else if (call.rpc.kind == RMI_RPC_CALL)
