@@ -13,6 +13,11 @@
 #define FIRST_RTO_MIN_US RMI_MS(100)
 #define FIRST_RTO_MAX_US RMI_SEC(1) /* RFC 9260 section 16 */
 
+static void stop_timers(struct rmi_sctp *a) {
+    a->setup_us = a->t3_us = a->rack_us = a->sack_us = a->heartbeat_us = a->reset_us = a->peer_reset_us = a->expire_us =
+        a->pace_us = RMI_NEVER;
+}
+
 void rmi_sctp_set_state(struct rmi_sctp *a, enum rmi_sctp_state state, const char *reason) {
     static const char *const names[] = {
         "new",           "cookie-wait",       "cookie-echoed",     "established", "shutdown-pending",
@@ -21,7 +26,7 @@ void rmi_sctp_set_state(struct rmi_sctp *a, enum rmi_sctp_state state, const cha
             a->name, names[a->state], names[state], reason);
     a->state = state;
     if (state == RMI_SCTP_CLOSED || state == RMI_SCTP_FAILED)
-        a->setup_us = a->t3_us = a->rack_us = a->sack_us = a->heartbeat_us = a->reset_us = a->pace_us = RMI_NEVER;
+        stop_timers(a);
 }
 
 bool rmi_sctp_over(const struct rmi_sctp *a) {
@@ -67,7 +72,7 @@ rm_err rmi_sctp_create(const struct rmi_sctp_config *config, struct rmi_sctp **o
     rmi_list_init(&a->free_small);
     rmi_list_init(&a->free_large);
     rmi_list_init(&a->free_messages);
-    a->setup_us = a->t3_us = a->rack_us = a->sack_us = a->heartbeat_us = a->reset_us = a->pace_us = RMI_NEVER;
+    stop_timers(a);
     a->heartbeat_sent_us = RMI_NEVER;
     rmi_rng_fill(&c->rng, a->cookie_key, sizeof a->cookie_key);
     while (a->local_tag == 0)
@@ -291,7 +296,8 @@ void rmi_sctp_start(struct rmi_sctp *a, int64_t now_us) {
 }
 
 int64_t rmi_sctp_next_deadline(const struct rmi_sctp *a) {
-    const int64_t timers[] = {a->setup_us, a->t3_us, a->rack_us, a->sack_us, a->heartbeat_us, a->reset_us, a->pace_us};
+    const int64_t timers[] = {a->setup_us, a->t3_us,         a->rack_us,   a->sack_us, a->heartbeat_us,
+                              a->reset_us, a->peer_reset_us, a->expire_us, a->pace_us};
     int64_t first = RMI_NEVER;
     for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
         first = rmi_min64(first, timers[i]);
@@ -316,6 +322,10 @@ void rmi_sctp_timeout(struct rmi_sctp *a, int64_t now_us) {
         a->sack_now = true;
     if (expired(&a->reset_us, now_us))
         rmi_sctp_on_reset_timer(a, now_us);
+    if (expired(&a->peer_reset_us, now_us))
+        rmi_sctp_on_peer_reset_timer(a, now_us);
+    if (expired(&a->expire_us, now_us))
+        rmi_sctp_on_expire_timer(a, now_us);
     if (expired(&a->heartbeat_us, now_us))
         rmi_sctp_on_heartbeat_timer(a, now_us);
     (void)expired(&a->pace_us, now_us);

@@ -52,9 +52,13 @@ struct rmi_sctp_config {
 
 enum rmi_sctp_event_type {
     RMI_SCTP_EV_CONNECTED,
-    RMI_SCTP_EV_MESSAGE,      /* stream, ppid, data, len */
-    RMI_SCTP_EV_RESET_IN,     /* stream: the peer closed its direction; a later message is of a new use */
-    RMI_SCTP_EV_RESET_OUT,    /* stream: our direction is closed, its id may be used again; err: how the peer refused */
+    RMI_SCTP_EV_MESSAGE, /* stream, ppid, data, len */
+    /* stream: the peer closed its direction; a later message is of a new use. err RM_E_TIMEOUT: ours is closed, and
+     * the peer neither closed its own nor sent anything on it for ten seconds. */
+    RMI_SCTP_EV_RESET_IN,
+    /* stream: our direction is closed, by rmi_sctp_reset_stream or because the peer asked for it; the id may be used
+     * again. err: RM_E_UNSUPPORTED, the peer refused; RM_E_TIMEOUT, it did not answer for half a minute. */
+    RMI_SCTP_EV_RESET_OUT,
     RMI_SCTP_EV_BUFFERED_LOW, /* stream: unsent bytes fell to the threshold */
     RMI_SCTP_EV_WRITABLE,     /* after RM_E_AGAIN: there is room again */
     RMI_SCTP_EV_CLOSED,       /* by SHUTDOWN */

@@ -24,7 +24,13 @@ struct rmi_sctp_block {
     struct rmi_list node;  /* among its message's fragments */
     struct rmi_list order; /* sending: in flight in the order of sending, or lost */
     struct rmi_sctp_message *message;
-    struct rmi_sctp_cc_tag tag;
+    union {
+        struct rmi_sctp_cc_tag tag; /* sending */
+        struct {
+            struct rmi_sctp_block *other; /* the other end */
+            uint32_t count, bytes;
+        } run; /* receiving unordered DATA: of the first and the last of fragments without a gap */
+    };
     uint32_t tsn, fsn, ppid;
     uint32_t len, cap;
     uint16_t sends;
@@ -66,7 +72,9 @@ struct rmi_sctp_stream_out {
     size_t low;         /* threshold */
     uint32_t in_flight; /* blocks sent and not acknowledged */
     enum rmi_sctp_reset_state reset;
-    bool low_pending; /* an event waits */
+    bool low_pending;      /* an event waits */
+    int resets_ahead;      /* 1: ours is closed and the peer's not yet; -1: the other way round */
+    int64_t peer_reset_us; /* while 1: until when the peer's is waited for */
 };
 
 struct rmi_sctp_stream_in {
@@ -94,7 +102,7 @@ struct rmi_sctp {
     size_t fragment_max;
 
     /* timers, RMI_NEVER when not set */
-    int64_t setup_us, t3_us, rack_us, sack_us, heartbeat_us, reset_us, pace_us;
+    int64_t setup_us, t3_us, rack_us, sack_us, heartbeat_us, reset_us, peer_reset_us, expire_us, pace_us;
     int64_t setup_rto_us;
     int setup_tries, errors;
 
@@ -140,12 +148,15 @@ struct rmi_sctp {
     uint16_t resets[RMI_SCTP_RESETS_MAX];
     uint16_t reset_count; /* of our request under way; 0: none */
     bool resets_wanted;
+    int64_t reset_since_us; /* the request under way is this old */
+    bool reset_in_asked;    /* the peer's last request was to close streams of ours */
 
     uint8_t heartbeat[RMI_SCTP_HEARTBEAT_BYTES];
     int64_t heartbeat_sent_us; /* RMI_NEVER: none under way */
 
     /* memory kept for the next packet */
     struct rmi_list free_small, free_large, free_messages;
+    uint64_t idle_mark; /* payload of both directions when it was last looked at */
     struct rmi_sctp_stats stats;
 };
 
@@ -163,7 +174,8 @@ struct rmi_sctp_stream_in *rmi_sctp_in_stream(struct rmi_sctp *a, uint16_t id);
 /* No memory for it ends the association. */
 void rmi_sctp_post(struct rmi_sctp *a, enum rmi_sctp_event_type type, uint16_t stream, rm_err err);
 void rmi_sctp_memory_free(struct rmi_sctp *a);
-void rmi_sctp_memory_trim(struct rmi_sctp *a);
+/* Each half minute: what was kept for the next burst goes when there was none. */
+void rmi_sctp_memory_idle(struct rmi_sctp *a);
 bool rmi_sctp_ring_reserve(struct rmi_sctp *a);
 static inline struct rmi_sctp_block **rmi_sctp_ring_at(struct rmi_sctp *a, uint32_t tsn) {
     return &a->ring[tsn & (a->ring_size - 1)];
@@ -229,6 +241,8 @@ void rmi_sctp_count_error(struct rmi_sctp *a);
 void rmi_sctp_abandon(struct rmi_sctp *a, struct rmi_sctp_message *m);
 void rmi_sctp_advance(struct rmi_sctp *a, int64_t now_us);
 void rmi_sctp_forward_write(struct rmi_sctp *a, int64_t now_us, struct rmi_wr *w);
+/* Messages whose time is over leave the queue, also behind others. */
+void rmi_sctp_on_expire_timer(struct rmi_sctp *a, int64_t now_us);
 
 /* input.c */
 void rmi_sctp_on_data(struct rmi_sctp *a, int64_t now_us, const struct rmi_sctp_chunk *c);
@@ -251,5 +265,9 @@ void rmi_sctp_stream_in_reset(struct rmi_sctp *a, uint16_t id);
 void rmi_sctp_on_reconfig(struct rmi_sctp *a, int64_t now_us, const struct rmi_sctp_chunk *c);
 void rmi_sctp_reset_step(struct rmi_sctp *a, int64_t now_us);
 void rmi_sctp_on_reset_timer(struct rmi_sctp *a, int64_t now_us);
+/* The peer closed its direction, or still sends although ours is closed. */
+void rmi_sctp_peer_has_reset(struct rmi_sctp *a, uint16_t id);
+void rmi_sctp_peer_still_sends(struct rmi_sctp *a, int64_t now_us, uint16_t id);
+void rmi_sctp_on_peer_reset_timer(struct rmi_sctp *a, int64_t now_us);
 
 #endif

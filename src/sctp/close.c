@@ -136,6 +136,7 @@ void rmi_sctp_on_heartbeat_timer(struct rmi_sctp *a, int64_t now_us) {
         rmi_sctp_count_error(a);
     if (!rmi_sctp_open(a))
         return;
+    rmi_sctp_memory_idle(a);
     if (a->in_flight > 0) {
         a->heartbeat_sent_us = RMI_NEVER;
         a->heartbeat_us = now_us + HEARTBEAT_EVERY_US;

@@ -5,6 +5,7 @@
 
 #define SKIPS_MAX 128 /* streams named in one chunk: an I-FORWARD TSN entry takes 8 bytes */
 #define UNORDERED_BIT 1
+#define PURGE_EVERY_US RMI_MS(10) /* a queue is not walked more often */
 
 static void abandon_sent(struct rmi_sctp *a, struct rmi_sctp_message *m) {
     uint32_t left = m->fragments_sent;
@@ -46,7 +47,7 @@ static bool abandon_unsent(struct rmi_sctp *a, struct rmi_sctp_message *m) {
     rmi_list_remove(&m->node);
     if (rmi_list_empty(&s->messages))
         rmi_list_remove(&s->active);
-    if (a->current == s)
+    if (begun && a->current == s)
         a->current = NULL;
     rmi_sctp_unbuffer(a, s, bytes);
     if (m->blocks > 0)
@@ -60,6 +61,23 @@ void rmi_sctp_abandon(struct rmi_sctp *a, struct rmi_sctp_message *m) {
     m->abandoned = true;
     if (rmi_list_empty(&m->fragments) || abandon_unsent(a, m))
         abandon_sent(a, m);
+}
+
+void rmi_sctp_on_expire_timer(struct rmi_sctp *a, int64_t now_us) {
+    int64_t next_us = RMI_NEVER;
+    RMI_LIST_FOREACH (stream, next_stream, &a->active) {
+        struct rmi_sctp_stream_out *s = RMI_CONTAINER_OF(stream, struct rmi_sctp_stream_out, active);
+        RMI_LIST_FOREACH (node, next, &s->messages) {
+            struct rmi_sctp_message *m = RMI_CONTAINER_OF(node, struct rmi_sctp_message, node);
+            if (now_us >= m->expires_us)
+                rmi_sctp_abandon(a, m);
+            else
+                next_us = rmi_min64(next_us, m->expires_us);
+        }
+    }
+    rmi_sctp_advance(a, now_us);
+    if (next_us != RMI_NEVER)
+        a->expire_us = rmi_max64(next_us, now_us + PURGE_EVERY_US);
 }
 
 /* How far the peer may go: over what is abandoned, as far as one chunk can name the streams (RFC 3758 3.5), and over

@@ -166,6 +166,7 @@ void rmi_sctp_on_data(struct rmi_sctp *a, int64_t now_us, const struct rmi_sctp_
             refuse_data(a, now_us, taken);
             return;
         }
+        rmi_sctp_peer_still_sends(a, now_us, d.stream);
     }
     note_tsn(a, d.tsn);
     a->in_packet_sack = true;

@@ -125,10 +125,16 @@ static void free_blocks(struct rmi_list *list, size_t keep) {
     }
 }
 
-/* After a burst, when nothing is under way. */
-void rmi_sctp_memory_trim(struct rmi_sctp *a) {
-    free_blocks(&a->free_large, KEPT_WHEN_IDLE);
-    free_blocks(&a->free_small, KEPT_WHEN_IDLE);
+void rmi_sctp_memory_idle(struct rmi_sctp *a) {
+    const uint64_t mark = a->stats.payload_in + a->stats.payload_out;
+    if (mark == a->idle_mark && !a->taken) {
+        free_blocks(&a->free_large, KEPT_WHEN_IDLE);
+        free_blocks(&a->free_small, KEPT_WHEN_IDLE);
+        free(a->whole);
+        a->whole = NULL;
+        a->whole_cap = 0;
+    }
+    a->idle_mark = mark;
 }
 
 static void put_all(struct rmi_sctp *a, struct rmi_list *messages) {

@@ -79,9 +79,9 @@ static void drain(void) {
     struct rmi_sctp_event e;
     while (rmi_sctp_poll_event(w.a, &e)) {
         w.connected += e.type == RMI_SCTP_EV_CONNECTED;
-        w.failed += e.type == RMI_SCTP_EV_FAILED || e.err;
+        w.failed += e.type == RMI_SCTP_EV_FAILED || (e.type == RMI_SCTP_EV_RESET_OUT && e.err);
         w.closed += e.type == RMI_SCTP_EV_CLOSED;
-        w.resets_in += e.type == RMI_SCTP_EV_RESET_IN;
+        w.resets_in += e.type == RMI_SCTP_EV_RESET_IN && !e.err;
         w.resets_out += e.type == RMI_SCTP_EV_RESET_OUT;
         if (e.type != RMI_SCTP_EV_MESSAGE)
             continue;
@@ -186,6 +186,12 @@ static void give_up_and_reset(void) {
     set(SCTP_RESET_STREAMS, room, sizeof room);
     run(RMI_SEC(5));
     assert_int_equal(w.resets_in, 1);
+    reset->srs_flags = SCTP_STREAM_RESET_INCOMING; /* it asks for ours */
+    reset->srs_stream_list[0] = 4;
+    set(SCTP_RESET_STREAMS, room, sizeof room);
+    run(RMI_SEC(5));
+    assert_int_equal(w.resets_out, 2);
+    assert_in_range(w.their_resets, 3, 4); /* one of each direction; of this one a notice of the request too */
     assert_int_equal(rmi_sctp_send(w.a, w.now_us, 2, 53, NULL, pattern, 10), RM_OK); /* the number begins anew */
     const int count = w.they_got;
     run(RMI_SEC(2));

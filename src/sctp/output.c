@@ -79,6 +79,7 @@ rm_err rmi_sctp_send(struct rmi_sctp *a, int64_t now_us, uint16_t stream, uint32
         rmi_list_push_back(&a->active, &s->active);
     }
     rmi_list_push_back(&s->messages, &m->node);
+    a->expire_us = rmi_min64(a->expire_us, m->expires_us);
     s->buffered += len;
     a->stats.buffered += len;
     return RM_OK;

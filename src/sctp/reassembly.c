@@ -52,13 +52,25 @@ static void deliver_ordered(struct rmi_sctp *a, struct rmi_sctp_stream_in *s) {
     }
 }
 
+/* What a peer sends later has higher numbers, so that a place in a sorted list is found by passing over nothing but
+ * what came ahead of this TSN; a peer gone mad cannot make the walk longer. */
+static uint32_t walk_most(const struct rmi_sctp *a, const struct rmi_sctp_data *d) {
+    return rmi_sctp_after(a->recv_highest, d->tsn) ? a->recv_highest - d->tsn : 0;
+}
+
 /* The message of this number in a list sorted by it, made when it is not there; new ones mostly come last. */
-static struct rmi_sctp_message *message_for(struct rmi_sctp *a, struct rmi_list *list, const struct rmi_sctp_data *d) {
+static struct rmi_sctp_message *message_for(struct rmi_sctp *a, struct rmi_list *list, const struct rmi_sctp_data *d,
+                                            enum rmi_sctp_taken *result) {
     struct rmi_list *after = list->prev;
-    while (after != list && mid_after(a, message_of(after)->mid, d->mid))
+    *result = RMI_SCTP_CONTRADICTION;
+    for (uint32_t left = walk_most(a, d); after != list && mid_after(a, message_of(after)->mid, d->mid); left--) {
+        if (left == 0)
+            return NULL;
         after = after->prev;
+    }
     if (after != list && message_of(after)->mid == d->mid)
         return message_of(after);
+    *result = RMI_SCTP_NO_ROOM;
     struct rmi_sctp_message *m = rmi_sctp_message_get(a);
     if (!m)
         return NULL;
@@ -85,9 +97,13 @@ static bool fits(const struct rmi_sctp_message *m, const struct rmi_sctp_data *d
 static struct rmi_sctp_block *add_fragment(struct rmi_sctp *a, struct rmi_sctp_message *m,
                                            const struct rmi_sctp_data *d, enum rmi_sctp_taken *result) {
     struct rmi_list *after = m->fragments.prev;
-    while (after != &m->fragments && rmi_sctp_after(block_of(after)->fsn, d->fsn))
-        after = after->prev;
     *result = RMI_SCTP_CONTRADICTION;
+    for (uint32_t left = walk_most(a, d); after != &m->fragments && rmi_sctp_after(block_of(after)->fsn, d->fsn);
+         left--) {
+        if (left == 0)
+            return NULL;
+        after = after->prev;
+    }
     if (after != &m->fragments && block_of(after)->fsn == d->fsn)
         return NULL;
     *result = RMI_SCTP_NO_ROOM;
@@ -129,26 +145,46 @@ static enum rmi_sctp_taken add(struct rmi_sctp *a, struct rmi_sctp_message *m, c
 
 /* ---- unordered DATA ---- */
 
+static void set_run(struct rmi_sctp_block *first, struct rmi_sctp_block *last, uint32_t count, uint32_t bytes) {
+    first->run.other = last;
+    last->run.other = first;
+    first->run.count = last->run.count = count;
+    first->run.bytes = last->run.bytes = bytes;
+}
+
+/* Joins a fragment with the runs before and behind it, which know their ends: no walk, however long a message is.
+ * Returns the first of them. */
+static struct rmi_sctp_block *join(const struct rmi_sctp_message *heap, struct rmi_sctp_block *b) {
+    struct rmi_sctp_block *first = b, *last = b;
+    uint32_t count = 1, bytes = b->len;
+    if (!(b->flags & RMI_SCTP_FLAG_BEGIN) && b->node.prev != &heap->fragments) {
+        struct rmi_sctp_block *before = block_of(b->node.prev);
+        if (before->fsn + 1 == b->fsn && !(before->flags & RMI_SCTP_FLAG_END)) {
+            count += before->run.count;
+            bytes += before->run.bytes;
+            first = before->run.other;
+        }
+    }
+    if (!(b->flags & RMI_SCTP_FLAG_END) && b->node.next != &heap->fragments) {
+        struct rmi_sctp_block *behind = block_of(b->node.next);
+        if (behind->fsn == b->fsn + 1 && !(behind->flags & RMI_SCTP_FLAG_BEGIN)) {
+            count += behind->run.count;
+            bytes += behind->run.bytes;
+            last = behind->run.other;
+        }
+    }
+    set_run(first, last, count, bytes);
+    return first;
+}
+
 /* The run of fragments around `b` without a gap, if it is a whole message: moved into one. */
 static enum rmi_sctp_taken take_run(struct rmi_sctp *a, struct rmi_sctp_message *heap, struct rmi_sctp_block *b) {
-    struct rmi_sctp_block *first = b, *last = b;
-    size_t bytes = b->len;
-    uint32_t count = 1;
-    while (!(first->flags & RMI_SCTP_FLAG_BEGIN) && first->node.prev != &heap->fragments &&
-           block_of(first->node.prev)->fsn == first->fsn - 1) {
-        first = block_of(first->node.prev);
-        bytes += first->len;
-        count++;
-    }
-    while (!(last->flags & RMI_SCTP_FLAG_END) && last->node.next != &heap->fragments &&
-           block_of(last->node.next)->fsn == last->fsn + 1) {
-        last = block_of(last->node.next);
-        bytes += last->len;
-        count++;
-    }
+    struct rmi_sctp_block *first = join(heap, b);
+    uint32_t count = first->run.count;
+    const uint32_t bytes = first->run.bytes;
     if (bytes > a->config.message_in_max)
         return RMI_SCTP_TOO_BIG;
-    if (!(first->flags & RMI_SCTP_FLAG_BEGIN) || !(last->flags & RMI_SCTP_FLAG_END))
+    if (!(first->flags & RMI_SCTP_FLAG_BEGIN) || !(first->run.other->flags & RMI_SCTP_FLAG_END))
         return RMI_SCTP_TAKEN;
     struct rmi_sctp_message *m = rmi_sctp_message_get(a);
     if (!m)
@@ -173,9 +209,9 @@ static enum rmi_sctp_taken unordered_data(struct rmi_sctp *a, struct rmi_sctp_st
     enum rmi_sctp_taken result;
     struct rmi_sctp_data one = *d;
     one.mid = 0;
-    struct rmi_sctp_message *heap = message_for(a, &s->unordered, &one);
+    struct rmi_sctp_message *heap = message_for(a, &s->unordered, &one, &result);
     if (!heap)
-        return RMI_SCTP_NO_ROOM;
+        return result;
     struct rmi_sctp_block *b = add_fragment(a, heap, d, &result);
     if (!b)
         return result;
@@ -196,11 +232,12 @@ enum rmi_sctp_taken rmi_sctp_reassemble(struct rmi_sctp *a, const struct rmi_sct
     if (unordered && !a->interleaving)
         return unordered_data(a, s, d);
     if (!unordered && mid_after(a, s->next_mid, d->mid))
-        return RMI_SCTP_CONTRADICTION; /* a new TSN for a message that was delivered or passed over */
-    struct rmi_sctp_message *m = message_for(a, unordered ? &s->unordered : &s->ordered, d);
+        return RMI_SCTP_TAKEN; /* of a message that was passed over, and behind the TSN up to which it was */
+    enum rmi_sctp_taken taken;
+    struct rmi_sctp_message *m = message_for(a, unordered ? &s->unordered : &s->ordered, d, &taken);
     if (!m)
-        return RMI_SCTP_NO_ROOM;
-    const enum rmi_sctp_taken taken = add(a, m, d);
+        return taken;
+    taken = add(a, m, d);
     if (rmi_list_empty(&m->fragments))
         rmi_sctp_message_put(a, m);
     if (taken != RMI_SCTP_TAKEN)
@@ -243,6 +280,8 @@ void rmi_sctp_skip_unordered(struct rmi_sctp *a, uint32_t cum_tsn) {
             struct rmi_sctp_block *b = block_of(node);
             if (rmi_sctp_after(b->tsn, cum_tsn))
                 break;
+            if (b->run.count > 1) /* what is left of the run begins with the next one */
+                set_run(block_of(next), b->run.other, b->run.count - 1, b->run.bytes - b->len);
             a->held -= rmi_sctp_block_cost(b);
             heap->count--;
             heap->bytes -= b->len;
@@ -262,6 +301,7 @@ void rmi_sctp_stream_in_reset(struct rmi_sctp *a, uint16_t id) {
     RMI_LIST_FOREACH (other, following, &s->unordered)
         drop(a, message_of(other));
     s->next_mid = 0;
+    rmi_sctp_peer_has_reset(a, id);
     if (!s->reset_pending) {
         s->reset_pending = true;
         rmi_sctp_post(a, RMI_SCTP_EV_RESET_IN, id, RM_OK);

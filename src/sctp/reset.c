@@ -3,10 +3,15 @@
 
 /* Stream reset (RFC 6525): how a data channel closes. One request of each side is under way at a time. */
 
+#define ANSWER_WITHIN_US RMI_SEC(30) /* 30 % loss each way: half of the tries fail, seventy in a row never */
+/* RFC 8831 6.7: a peer whose incoming stream was reset has to reset its own, after what it still has to send. */
+#define FOLLOW_WITHIN_US RMI_SEC(10)
+
 enum { /* RFC 6525 4.4 */
        RESULT_NOTHING = 0,
        RESULT_PERFORMED = 1,
        RESULT_DENIED = 2,
+       RESULT_WRONG_STREAM = 3,
        RESULT_BAD_SEQUENCE = 5,
        RESULT_IN_PROGRESS = 6
 };
@@ -64,36 +69,55 @@ void rmi_sctp_reset_step(struct rmi_sctp *a, int64_t now_us) {
     }
     a->resets_wanted = more;
     a->reset_last_tsn = a->next_tsn - 1;
-    if (a->reset_count > 0)
-        write_request(a, now_us);
+    if (a->reset_count == 0)
+        return;
+    a->reset_since_us = now_us;
+    write_request(a, now_us);
+}
+
+static void end_request(struct rmi_sctp *a, int64_t now_us, rm_err err) {
+    for (uint16_t i = 0; i < a->reset_count; i++) {
+        struct rmi_sctp_stream_out *s = a->out[a->resets[i]];
+        s->reset = RMI_SCTP_RESET_NONE;
+        if (!err) {
+            s->next_mid = s->next_mid_unordered = 0;
+            s->resets_ahead = s->resets_ahead < 0 ? 0 : 1;
+        }
+        if (!err && s->resets_ahead > 0) {
+            s->peer_reset_us = now_us + FOLLOW_WITHIN_US;
+            a->peer_reset_us = rmi_min64(a->peer_reset_us, s->peer_reset_us);
+        }
+        rmi_sctp_post(a, RMI_SCTP_EV_RESET_OUT, s->id, err);
+    }
+    a->reset_seq++;
+    a->reset_count = 0;
+    a->reset_us = RMI_NEVER;
+    if (a->reset_in_asked && !a->resets_wanted) {
+        a->reset_in_asked = false;
+        a->reset_result = err ? RESULT_DENIED : RESULT_PERFORMED;
+    }
 }
 
 void rmi_sctp_on_reset_timer(struct rmi_sctp *a, int64_t now_us) {
     if (a->reset_count == 0 || !rmi_sctp_open(a))
         return;
     rmi_sctp_count_error(a);
-    if (!rmi_sctp_over(a))
+    if (rmi_sctp_over(a))
+        return;
+    if (now_us - a->reset_since_us >= ANSWER_WITHIN_US)
+        end_request(a, now_us, RM_E_TIMEOUT);
+    else
         write_request(a, now_us);
 }
 
-static void on_response(struct rmi_sctp *a, struct rmi_rd r) {
+static void on_response(struct rmi_sctp *a, int64_t now_us, struct rmi_rd r) {
     const uint32_t seq = rmi_rd_u32(&r), result = rmi_rd_u32(&r);
     if (r.failed || a->reset_count == 0 || seq != a->reset_seq)
         return;
     a->errors = 0;
     if (result == RESULT_IN_PROGRESS) /* asked again by the timer */
         return;
-    const bool done = result == RESULT_NOTHING || result == RESULT_PERFORMED;
-    for (uint16_t i = 0; i < a->reset_count; i++) {
-        struct rmi_sctp_stream_out *s = a->out[a->resets[i]];
-        s->reset = RMI_SCTP_RESET_NONE;
-        if (done)
-            s->next_mid = s->next_mid_unordered = 0;
-        rmi_sctp_post(a, RMI_SCTP_EV_RESET_OUT, s->id, done ? RM_OK : RM_E_UNSUPPORTED);
-    }
-    a->reset_seq++;
-    a->reset_count = 0;
-    a->reset_us = RMI_NEVER;
+    end_request(a, now_us, result == RESULT_NOTHING || result == RESULT_PERFORMED ? RM_OK : RM_E_UNSUPPORTED);
 }
 
 static void respond(struct rmi_sctp *a, int64_t now_us, uint32_t seq, uint32_t result) {
@@ -123,6 +147,33 @@ static uint32_t reset_in(struct rmi_sctp *a, uint32_t last_tsn, struct rmi_rd *s
     return RESULT_PERFORMED;
 }
 
+static uint32_t want_reset(struct rmi_sctp *a, uint16_t id) {
+    struct rmi_sctp_stream_out *s = a->out[id];
+    if (!s || (s->next_mid == 0 && s->next_mid_unordered == 0 && rmi_list_empty(&s->messages)))
+        return RESULT_NOTHING;
+    if (s->reset == RMI_SCTP_RESET_NONE) {
+        s->reset = RMI_SCTP_RESET_WANTED;
+        a->resets_wanted = true;
+    }
+    return RESULT_IN_PROGRESS;
+}
+
+/* The peer wants streams of ours closed (RFC 6525 5.2.3). Our own request, when all on them is delivered, is the
+ * answer; until then this one is in progress, and the peer asks again. */
+static uint32_t reset_out(struct rmi_sctp *a, struct rmi_rd *streams) {
+    uint32_t result = RESULT_NOTHING;
+    if (rmi_rd_left(streams) == 0)
+        for (uint16_t id = 0; id < RMI_SCTP_STREAMS; id++)
+            result = want_reset(a, id) == RESULT_IN_PROGRESS ? RESULT_IN_PROGRESS : result;
+    while (rmi_rd_left(streams) > 0) {
+        const uint16_t id = rmi_rd_u16(streams);
+        if (streams->failed || id >= RMI_SCTP_STREAMS)
+            return RESULT_WRONG_STREAM;
+        result = want_reset(a, id) == RESULT_IN_PROGRESS ? RESULT_IN_PROGRESS : result;
+    }
+    return result;
+}
+
 static void on_request(struct rmi_sctp *a, int64_t now_us, uint16_t type, struct rmi_rd r) {
     const uint32_t seq = rmi_rd_u32(&r);
     if (r.failed)
@@ -136,13 +187,21 @@ static void on_request(struct rmi_sctp *a, int64_t now_us, uint16_t type, struct
         respond(a, now_us, seq, RESULT_BAD_SEQUENCE);
         return;
     }
-    uint32_t result = RESULT_DENIED; /* we reset what our application closes, and have all streams from the start */
+    if (again && a->reset_in_asked) {
+        respond(a, now_us, seq, RESULT_IN_PROGRESS);
+        return;
+    }
+    uint32_t result = RESULT_DENIED; /* the association's numbers do not begin anew, and all streams are there */
+    a->reset_in_asked = false;
     if (type == RMI_SCTP_P_RESET_OUT_REQUEST) {
         rmi_rd_skip(&r, sizeof a->reset_seq); /* answers a request for it, which we never make */
         const uint32_t last_tsn = rmi_rd_u32(&r);
         if (r.failed)
             return;
         result = reset_in(a, last_tsn, &r);
+    } else if (type == RMI_SCTP_P_RESET_IN_REQUEST) {
+        result = reset_out(a, &r);
+        a->reset_in_asked = result == RESULT_IN_PROGRESS;
     } else if (type == P_ADD_STREAMS_OUT) {
         result = RESULT_PERFORMED; /* they exist already */
     }
@@ -158,10 +217,38 @@ void rmi_sctp_on_reconfig(struct rmi_sctp *a, int64_t now_us, const struct rmi_s
     struct rmi_sctp_param p;
     for (int n = 0; n < 2 && rmi_sctp_param_next(&r, &p); n++) { /* RFC 6525 3.1: at most two */
         if (p.type == RMI_SCTP_P_RESET_RESPONSE)
-            on_response(a, p.value);
+            on_response(a, now_us, p.value);
         else
             on_request(a, now_us, p.type, p.value);
     }
     if (r.failed)
         a->stats.drops++;
+}
+
+/* ---- the peer's direction ---- */
+
+void rmi_sctp_peer_has_reset(struct rmi_sctp *a, uint16_t id) {
+    struct rmi_sctp_stream_out *s = rmi_sctp_out_stream(a, id);
+    if (s)
+        s->resets_ahead = s->resets_ahead > 0 ? 0 : -1;
+}
+
+void rmi_sctp_peer_still_sends(struct rmi_sctp *a, int64_t now_us, uint16_t id) {
+    if (a->out[id] && a->out[id]->resets_ahead > 0)
+        a->out[id]->peer_reset_us = now_us + FOLLOW_WITHIN_US;
+}
+
+void rmi_sctp_on_peer_reset_timer(struct rmi_sctp *a, int64_t now_us) {
+    for (uint16_t id = 0; id < RMI_SCTP_STREAMS; id++) {
+        struct rmi_sctp_stream_out *s = a->out[id];
+        if (!s || s->resets_ahead <= 0)
+            continue;
+        if (now_us < s->peer_reset_us) {
+            a->peer_reset_us = rmi_min64(a->peer_reset_us, s->peer_reset_us);
+            continue;
+        }
+        s->resets_ahead = 0;
+        if (rmi_sctp_in_stream(a, id))
+            rmi_sctp_post(a, RMI_SCTP_EV_RESET_IN, id, RM_E_TIMEOUT);
+    }
 }

@@ -168,8 +168,6 @@ static void finish(struct rmi_sctp *a, const struct ack *ack) {
     rmi_sctp_advance(a, ack->now_us);
     if (ack->news || a->in_flight == 0)
         rmi_sctp_arm_t3(a, ack->now_us);
-    if (a->cum_ack + 1 == a->next_tsn && rmi_list_empty(&a->active))
-        rmi_sctp_memory_trim(a);
 }
 
 void rmi_sctp_ack_up_to(struct rmi_sctp *a, int64_t now_us, uint32_t cum_tsn) {
