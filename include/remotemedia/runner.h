@@ -50,8 +50,9 @@ typedef enum rm_run_event_type { /* unknown values may come from newer libraries
                                  RM_RUN_EV_OUTPUT_LOST = 3, /* count: outputs lost, because nobody took them */
                                  RM_RUN_EV_FINISHED = 4,    /* the input ended and every output was produced */
                                  RM_RUN_EV_STOPPED = 5,     /* node_id, err, detail: policy stop ended the session */
-                                 RM_RUN_EV_NODE_LOADING = 6 /* node_id: is being made, on the thread that makes the
-                                                               session, before that is known to anybody */
+                                 RM_RUN_EV_NODE_LOADING = 6, /* node_id: is being made, on the thread that makes the
+                                                                session, before that is known to anybody */
+                                 RM_RUN_EV_INPUT_ROOM = 7    /* after RM_E_AGAIN of send_input: try again */
 } rm_run_event_type;
 
 typedef struct rm_run_event {
@@ -112,7 +113,8 @@ RM_API rm_err rm_pipeline_runner_create_stream_session(rm_pipeline_runner *runne
 /* The session's UUID. Valid as long as the session. */
 RM_API const char *rm_stream_session_id(const rm_stream_session *session);
 /* Hands one input to every source node; never blocks. The data is referenced, not copied.
- *  RM_E_AGAIN        a source's queue is full of data that may not be lost: nothing was taken, try again later
+ *  RM_E_AGAIN        a source's queue is full of data that may not be lost: nothing was taken; RM_RUN_EV_INPUT_ROOM
+ *                    follows
  *  RM_E_CLOSED       closed, stopped, or the input was ended
  *  RM_E_INVALID_ARG, RM_E_NO_MEMORY */
 RM_API rm_err rm_stream_session_send_input(rm_stream_session *session, const rm_transport_data *input);

@@ -36,14 +36,15 @@ static bool read_rest(const char *rest, struct rmi_bus_address *out) {
 }
 
 /* Ids may have dots: the longest that fits is meant. */
-rm_err rmi_bus_address(struct rm_stream_session *s, const char *topic, struct rmi_bus_address *out) {
+static rm_err find(const struct rm_manifest *m, const char *topic, size_t *index, struct rmi_bus_address *out) {
     size_t longest = 0;
-    for (size_t i = 0; i < s->node_count; i++) {
-        const char *id = s->nodes[i].info->id;
+    for (size_t i = 0; i < m->node_count; i++) {
+        const char *id = m->nodes[i].id;
         const size_t n = strlen(id);
-        struct rmi_bus_address found = {.node = &s->nodes[i]};
+        struct rmi_bus_address found = {0};
         if (n > longest && !strncmp(topic, id, n) && read_rest(topic + n, &found)) {
             longest = n;
+            *index = i;
             *out = found;
         }
     }
@@ -55,6 +56,22 @@ rm_err rmi_bus_address(struct rm_stream_session *s, const char *topic, struct rm
             return RM_E_NOT_FOUND;
     }
     return RM_E_INVALID_ARG;
+}
+
+rm_err rmi_bus_address(struct rm_stream_session *s, const char *topic, struct rmi_bus_address *out) {
+    size_t index = 0;
+    rm_err err = find(s->manifest, topic, &index, out);
+    if (!err)
+        out->node = &s->nodes[index]; /* in the manifest's order */
+    return err;
+}
+
+rm_err rmi_bus_check_topic(const struct rm_manifest *m, const char *topic, enum rmi_bus_side *side) {
+    struct rmi_bus_address at = {0};
+    size_t index = 0;
+    rm_err err = find(m, topic, &index, &at);
+    *side = at.side;
+    return err;
 }
 
 static rm_err push(struct rmi_run_node *n, rm_runtime_data *data) {

@@ -35,6 +35,8 @@ void rmi_bus_fini(struct rmi_bus *bus);
 void rmi_bus_close(struct rm_stream_session *s);
 /* RM_E_INVALID_ARG: malformed; RM_E_NOT_FOUND: no such node. The port points into `topic`. */
 rm_err rmi_bus_address(struct rm_stream_session *s, const char *topic, struct rmi_bus_address *out);
+/* The same before there is a session. */
+rm_err rmi_bus_check_topic(const struct rm_manifest *m, const char *topic, enum rmi_bus_side *side);
 struct rmi_run_node *rmi_bus_node(const struct rm_stream_session *s, const char *id);
 
 /* Shows an item to those who look at this side of the node, after an intercept has decided. False: dropped. Otherwise

@@ -272,7 +272,11 @@ void *rmi_lane_main(void *arg) {
         }
         bool has_item = rmi_queue_pop(&n->queue, &item);
         n->flushed = !has_item;
+        const bool room = has_item && s->input_refused && n->info->in_count == 0;
+        s->input_refused = s->input_refused && !room;
         pthread_mutex_unlock(&s->mutex);
+        if (room)
+            rmi_session_tell(s, &(rm_run_event){.type = RM_RUN_EV_INPUT_ROOM});
         if (has_item)
             process(n, &item);
         else

@@ -86,7 +86,8 @@ struct rm_stream_session {
     pthread_cond_t changed; /* an output came, or the state changed; monotonic clock */
     struct rmi_queue outputs;
     bool input_ended, finished;
-    size_t open_sinks; /* sinks that may still send */
+    bool input_refused; /* and nobody was told of room since */
+    size_t open_sinks;  /* sinks that may still send */
     size_t lanes_running;
     struct rmi_loss loss; /* of outputs */
     rm_err first_err;     /* of a node */

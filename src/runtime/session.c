@@ -72,6 +72,7 @@ rm_err rm_stream_session_send_input(rm_stream_session *session, const rm_transpo
     rmi_session_ref(s); /* a callback from here may destroy the session */
     pthread_mutex_lock(&s->mutex);
     rm_err err = may_send(s, input->data);
+    s->input_refused = s->input_refused || err == RM_E_AGAIN;
     for (size_t i = 0; !err && i < s->node_count; i++)
         if (s->nodes[i].info->in_count == 0)
             rmi_node_push_locked(&s->nodes[i], input);

@@ -5,7 +5,7 @@
 
 /* What callbacks saw. */
 struct seen {
-    atomic_int events[RM_RUN_EV_NODE_LOADING + 1];
+    atomic_int events[RM_RUN_EV_INPUT_ROOM + 1];
     atomic_int outputs;
     char node_id[65], detail[RM_RUN_DETAIL_MAX];
     rm_err err;
@@ -496,6 +496,33 @@ static void test_a_thousand_sessions_leave_nothing(void **state) {
     rm_pipeline_runner_destroy(&r);
 }
 
+static void test_room_is_told_after_a_refusal(void **state) {
+    (void)state;
+    struct seen seen = {0};
+    rm_pipeline_runner *r = rmt_runner(4);
+    rm_manifest *m = rmt_manifest("", "{id: g, node_type: Gate, params: {queue_size: 1}}", "");
+    rm_stream_session *s = open_session(r, m, &seen, false);
+    assert_int_equal(atomic_load(&seen.events[RM_RUN_EV_NODE_LOADING]), 1);
+    rmt_gate_set(false);
+    rmt_send(s, rmt_text("at the gate", 0));
+    rmt_gate_await(1);
+    rmt_send(s, rmt_text("waits", 1));
+    rm_transport_data more = rmt_text("refused", 2);
+    assert_int_equal(rm_stream_session_send_input(s, &more), RM_E_AGAIN);
+    assert_int_equal(rm_stream_session_send_input(s, &more), RM_E_AGAIN);
+    assert_int_equal(atomic_load(&seen.events[RM_RUN_EV_INPUT_ROOM]), 0);
+    rmt_gate_set(true);
+    expect_text(s, "at the gate", 0);
+    expect_text(s, "waits", 1); /* taken out of the queue, and told before that, once */
+    assert_int_equal(atomic_load(&seen.events[RM_RUN_EV_INPUT_ROOM]), 1);
+    assert_int_equal(rm_stream_session_send_input(s, &more), RM_OK);
+    rm_transport_data_clear(&more);
+    expect_text(s, "refused", 2);
+    rm_stream_session_destroy(&s);
+    rm_manifest_unref(&m);
+    rm_pipeline_runner_destroy(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_sequence_and_metadata),
@@ -510,6 +537,7 @@ int main(void) {
         cmocka_unit_test(test_what_cannot_be_opened),
         cmocka_unit_test(test_unary),
         cmocka_unit_test(test_a_thousand_sessions_leave_nothing),
+        cmocka_unit_test(test_room_is_told_after_a_refusal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
