@@ -94,7 +94,8 @@ RM_API rm_err rm_webrtc_send_message(rm_webrtc *t, const char *peer_id, const rm
 
 /* Bytes that wait in the channel's queue or were not sent for the first time yet. Waits for the network thread. */
 RM_API rm_err rm_webrtc_channel_buffered(rm_webrtc *t, const char *peer_id, uint16_t channel, size_t *bytes);
-/* RM_EV_CHANNEL_LOW follows each time these bytes fall from above to `bytes` or fewer. Default 0: when all is sent. */
+/* RM_EV_CHANNEL_LOW follows each time these bytes fall from above to `bytes` (below SIZE_MAX) or fewer; never before
+ * the first call. */
 RM_API rm_err rm_webrtc_set_buffered_low(rm_webrtc *t, const char *peer_id, uint16_t channel, size_t bytes);
 /* While paused, nothing that came is given to the application: it stays in a buffer of limited size, and when this is
  * full the peer has to wait, with all its channels. Going on delivers it on the network thread, not inside this call.

@@ -221,11 +221,12 @@ rm_err rm_webrtc_set_buffered_low(rm_webrtc *t, const char *peer_id, uint16_t ch
 
 /* ---- network thread: into the association ---- */
 
-/* Messages off the queue up to `room` bytes, at least one. */
-static void take(struct rmi_data_channel *c, size_t room, struct rmi_list *out) {
+/* Messages off the queue up to `room` bytes, at least one where there is any. Whether the queue was empty. */
+static bool take(struct rmi_data_channel *c, size_t room, struct rmi_list *out) {
     struct rmi_data *d = c->peer->data;
     size_t bytes = 0;
     pthread_mutex_lock(&d->mutex);
+    const bool empty = rmi_list_empty(&c->queue);
     while (bytes < room && !rmi_list_empty(&c->queue)) {
         struct rmi_list *node = rmi_list_pop_front(&c->queue);
         const size_t len = RMI_CONTAINER_OF(node, struct rmi_data_message, node)->len;
@@ -235,6 +236,7 @@ static void take(struct rmi_data_channel *c, size_t room, struct rmi_list *out) 
         bytes += len > 0 ? len : 1;
     }
     pthread_mutex_unlock(&d->mutex);
+    return empty;
 }
 
 static void give_back(struct rmi_data_channel *c, struct rmi_list *batch) {
@@ -274,11 +276,10 @@ static bool fill(struct rmi_data_channel *c, int64_t now_us) {
     rmi_list_init(&batch);
     for (;;) {
         const size_t ahead = rmi_channels_buffered(c->peer->channels, c->id);
-        if (ahead >= RMI_DATA_AHEAD_MAX)
-            return false;
-        take(c, RMI_DATA_AHEAD_MAX - ahead, &batch);
-        if (rmi_list_empty(&batch))
+        if (take(c, ahead < RMI_DATA_AHEAD_MAX ? RMI_DATA_AHEAD_MAX - ahead : 0, &batch))
             return true;
+        if (rmi_list_empty(&batch))
+            return false;
         if (!send_batch(c, &batch, now_us)) {
             give_back(c, &batch);
             return false;
