@@ -4,6 +4,8 @@ set_target_properties(remotemedia_webrtc PROPERTIES OUTPUT_NAME remotemedia-webr
 target_include_directories(remotemedia_webrtc INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
                                                         $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(remotemedia_webrtc PRIVATE rm_flags ${RM_LIBRARIES})
+# nanopb comes as a static library whose names are visible: inside ours they are nobody else's.
+target_link_options(remotemedia_webrtc PRIVATE LINKER:--exclude-libs,libprotobuf-nanopb.a)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/remotemedia-webrtc.pc.in ${CMAKE_BINARY_DIR}/remotemedia-webrtc.pc @ONLY)
 set_target_properties(remotemedia_webrtc PROPERTIES EXPORT_NAME remotemedia-webrtc)
 install(TARGETS remotemedia_webrtc EXPORT remotemedia-webrtc-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})

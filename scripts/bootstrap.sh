@@ -38,6 +38,8 @@ libopenh264-dev|H.264 video
 libyuv-dev|colour conversion and scaling
 libspeexdsp-dev|resampling
 libyaml-dev|manifests in YAML
+nanopb|makes C code of the protobuf messages
+libnanopb-dev|protobuf messages
 libpng-dev|snapshots of the tool (PNG)
 libavformat-dev|plug-in for media files (plugins/ffmpeg): containers
 libavcodec-dev|plug-in for media files: codecs

@@ -134,12 +134,21 @@ typedef struct rm_image {
     uint32_t height;
 } rm_image;
 
+/* RemoteMedia has the first two; the others are numbers of this library for what its wire format knows too. */
+typedef enum rm_tensor_dtype {
+    RM_TENSOR_F32 = 0,
+    RM_TENSOR_I32 = 1,
+    RM_TENSOR_F16 = 2,
+    RM_TENSOR_I8 = 3,
+    RM_TENSOR_U8 = 4
+} rm_tensor_dtype;
+
 typedef struct rm_tensor {
     const uint8_t *data;
     size_t size;
     const int32_t *shape; /* none negative */
     size_t dims;
-    int32_t dtype; /* RemoteMedia: 0 = f32, 1 = i32 */
+    int32_t dtype; /* rm_tensor_dtype, or any other number */
 } rm_tensor;
 
 typedef struct rm_numpy {
