@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* In the steady state no packet and no message makes a heap call. */
+/* In the steady state no packet and no message makes a heap call, small or large, sent on without end or one by one. */
 
 #define SLOTS 4096
 #define WARM_US RMI_SEC(3)
@@ -39,16 +39,23 @@ static void out(void *ctx, int64_t now_us, const uint8_t *data, size_t len) {
     q->at_us[at] = q->free_us + DELAY_US;
 }
 
-static void data_makes_no_heap_call(void **state) {
-    (void)state;
-    static uint8_t bytes[10000];
+/* `every_us` 0: as many as go. */
+static void measure(size_t len, int64_t every_us, bool interleaving, uint64_t least) {
+    static uint8_t bytes[1 << 20];
     struct rmi_sctp *a[2] = {NULL, NULL};
     struct rmi_prng prng;
     size_t calls = 0;
     uint64_t got = 0;
+    int64_t next_us = 0;
     rmi_prng_seed(&prng, 1);
+    memset(queues, 0, sizeof queues);
     for (int i = 0; i < 2; i++) {
-        const struct rmi_sctp_config config = {.rng = rmi_prng_rng(&prng), .send = out, .send_ctx = &queues[i]};
+        const struct rmi_sctp_config config = {.rng = rmi_prng_rng(&prng),
+                                               .send = out,
+                                               .send_ctx = &queues[i],
+                                               .no_interleaving = !interleaving,
+                                               .message_in_max = sizeof bytes,
+                                               .message_out_max = sizeof bytes};
         assert_int_equal(rmi_sctp_create(&config, &a[i]), RM_OK);
         rmi_sctp_start(a[i], 0);
     }
@@ -67,14 +74,27 @@ static void data_makes_no_heap_call(void **state) {
             while (rmi_sctp_poll_event(a[i], &e))
                 got += e.len;
         }
-        while (rmi_sctp_send(a[0], now_us, 1, 53, NULL, bytes, sizeof bytes) == RM_OK) {
-        }
+        while (now_us >= next_us && rmi_sctp_send(a[0], now_us, 1, 53, NULL, bytes, len) == RM_OK)
+            next_us = now_us + every_us;
+        if (every_us && now_us % RMI_MS(20) == 0)
+            (void)rmi_sctp_send(a[0], now_us, 2, 53, NULL, bytes, 100);
         rmi_sctp_flush(a[0], now_us);
     }
-    assert_true(got > 30 * 1000 * 1000); /* more than half of what the link carries */
+    assert_true(got > least);
     assert_int_equal(heap_calls, calls);
     rmi_sctp_destroy(&a[0]);
     rmi_sctp_destroy(&a[1]);
+}
+
+static void data_makes_no_heap_call(void **state) {
+    (void)state;
+    const uint64_t half = 30 * 1000 * 1000; /* of what the link carries */
+    for (int interleaving = 0; interleaving < 2; interleaving++) {
+        measure(10000, 0, interleaving, half);
+        measure(100, 0, interleaving, half / 3);
+        measure(1 << 20, 0, interleaving, half);
+        measure(1 << 20, RMI_MS(500), interleaving, 8 << 20); /* all is acknowledged between two */
+    }
 }
 
 int main(void) {
