@@ -37,9 +37,10 @@ static void drain(struct test_pair *p, int n) {
     }
 }
 
-static void begin(struct world *w, int loss_permille) {
+static void begin_with(struct world *w, int loss_permille, size_t message_max) {
     const struct test_link_config link = {.delay_us = RMI_MS(5), .loss_permille = loss_permille};
-    const struct rmi_sctp_config config[2] = {0};
+    const struct rmi_sctp_config one = {.message_in_max = message_max, .message_out_max = message_max};
+    const struct rmi_sctp_config config[2] = {one, one};
     memset(w, 0, sizeof *w);
     w->p.on_step = drain;
     w->p.no_reading[0] = w->p.no_reading[1] = true; /* the channels read */
@@ -48,6 +49,10 @@ static void begin(struct world *w, int loss_permille) {
     for (int i = 0; i < 2; i++)
         assert_int_equal(rmi_channels_create(w->p.end[i].a, i == 0, NULL, "t", &w->side[i].c), RM_OK);
     test_pair_start(&w->p);
+}
+
+static void begin(struct world *w, int loss_permille) {
+    begin_with(w, loss_permille, 0);
 }
 
 static void run(struct world *w, int64_t us) {
@@ -235,6 +240,185 @@ static void ids_run_out_and_buffers_fill(void **state) {
     end(&w);
 }
 
+static uint16_t open_labelled(struct world *w, int who, const char *label) {
+    const struct rmi_channel_options o = {.label = label, .id = RMI_CHANNEL_ANY};
+    uint16_t id = 0;
+    assert_int_equal(rmi_channels_open(w->side[who].c, w->p.now_us, &o, &id), RM_OK);
+    return id;
+}
+
+/* A message of 16 MiB is on its way; those of another channel neither wait for it nor for room. */
+static void small_messages_pass_a_large_one(void **state) {
+    (void)state;
+    static uint8_t large[16 << 20];
+    struct world w;
+    begin_with(&w, 0, sizeof large);
+    const uint16_t bulk = open_labelled(&w, 0, "bulk"), small = open_labelled(&w, 0, "small");
+    run(&w, RMI_SEC(1));
+    assert_int_equal(rmi_channels_send(w.side[0].c, w.p.now_us, bulk, true, large, sizeof large), RM_OK);
+    assert_int_equal(rmi_channels_send(w.side[0].c, w.p.now_us, bulk, true, large, 1), RM_E_AGAIN);
+    for (int i = 1; i <= 10; i++) {
+        assert_int_equal(rmi_channels_send(w.side[0].c, w.p.now_us, small, false, "quick", 5), RM_OK);
+        run(&w, RMI_MS(8)); /* the link's delay, and a little */
+        assert_int_equal(w.side[1].count[RMI_CHANNELS_EV_MESSAGE], i);
+        assert_int_equal(w.side[1].len, 5);
+    }
+    run(&w, RMI_SEC(20));
+    assert_int_equal(w.side[1].count[RMI_CHANNELS_EV_MESSAGE], 11);
+    assert_int_equal(w.side[1].len, sizeof large);
+    end(&w);
+}
+
+/* What is sent at once, before the peer's answer, comes behind the opening although the channel has no order. */
+static void data_before_the_answer_comes_behind_the_opening(void **state) {
+    (void)state;
+    for (int loss = 0; loss <= 300; loss += 100) {
+        struct world w;
+        begin(&w, loss);
+        run(&w, RMI_SEC(5));
+        const struct rmi_channel_options o = {.label = "early", .unordered = true, .id = RMI_CHANNEL_ANY};
+        uint16_t id = 0;
+        assert_int_equal(rmi_channels_open(w.side[0].c, w.p.now_us, &o, &id), RM_OK);
+        for (int i = 0; i < 5; i++)
+            assert_int_equal(rmi_channels_send(w.side[0].c, w.p.now_us, id, false, "now", 3), RM_OK);
+        run(&w, RMI_SEC(10));
+        assert_int_equal(w.side[1].count[RMI_CHANNELS_EV_NEW], 1);
+        assert_int_equal(w.side[1].count[RMI_CHANNELS_EV_MESSAGE], 5);
+        assert_int_equal(w.side[0].count[RMI_CHANNELS_EV_OPEN], 1);
+        end(&w);
+    }
+}
+
+/* The number is in use until both directions are reset, however the packets go. */
+static void both_close_at_once_and_the_number_comes_again(void **state) {
+    (void)state;
+    for (int loss = 0; loss <= 300; loss += 100) {
+        struct world w;
+        begin(&w, loss);
+        for (int round = 1; round <= 5; round++) {
+            const uint16_t id = open_labelled(&w, 0, "again");
+            assert_int_equal(id, 0);
+            run(&w, RMI_SEC(10));
+            assert_int_equal(w.side[1].count[RMI_CHANNELS_EV_NEW], round);
+            for (int i = 0; i < 2; i++) {
+                assert_int_equal(rmi_channels_send(w.side[i].c, w.p.now_us, id, false, "last", 4), RM_OK);
+                assert_int_equal(rmi_channels_close(w.side[i].c, w.p.now_us, id), RM_OK);
+            }
+            const struct rmi_channel_options same = {.label = "too soon", .id = id};
+            assert_int_equal(rmi_channels_open(w.side[0].c, w.p.now_us, &same, NULL), RM_E_EXISTS);
+            run(&w, RMI_SEC(20));
+            for (int i = 0; i < 2; i++)
+                assert_int_equal(w.side[i].count[RMI_CHANNELS_EV_CLOSED], round);
+        }
+        end(&w);
+    }
+}
+
+static void openings_without_end_stay_bounded(void **state) {
+    (void)state;
+    struct world w;
+    begin(&w, 0);
+    run(&w, RMI_SEC(1));
+    uint8_t bytes[64];
+    const struct rmi_dcep_open open = {.label = "flood", .label_len = 5, .protocol = "", .priority = 256};
+    const size_t len = rmi_dcep_open_write(&open, bytes, sizeof bytes);
+    int sent = 0;
+    for (int i = 0; i < 65536; i++) {
+        const uint16_t id = (uint16_t)(i % RMI_SCTP_STREAMS); /* the wrong parity, too */
+        sent += rmi_sctp_send(w.p.end[0].a, w.p.now_us, id, RMI_PPID_DCEP, NULL, bytes, len) == RM_OK;
+        if (i % RMI_SCTP_STREAMS == 0)
+            run(&w, RMI_MS(50));
+    }
+    run(&w, RMI_SEC(60));
+    struct rmi_channel_info info;
+    int there = 0;
+    for (uint16_t id = 0; id < RMI_SCTP_STREAMS; id++)
+        there += rmi_channels_get(w.side[1].c, id, &info) == RM_OK && info.state == RMI_CHANNEL_OPEN;
+    struct rmi_sctp_stats stats;
+    rmi_channels_stats(w.side[1].c, &stats);
+    assert_true(sent > RMI_SCTP_STREAMS);
+    assert_true(there <= RMI_SCTP_STREAMS / 2);
+    assert_int_equal(stats.recv_held, 0);
+    assert_int_equal(w.side[1].count[RMI_CHANNELS_EV_DOWN], 0);
+    const uint16_t id = open_labelled(&w, 1, "still works");
+    run(&w, RMI_SEC(2));
+    assert_int_equal(rmi_channels_get(w.side[0].c, id, &info), RM_OK);
+    assert_string_equal(info.label, "still works");
+    end(&w);
+}
+
+static void labels_of_any_bytes_and_unknown_kinds_do_no_harm(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len;
+    } labels[] = {{"con\0trol", 8}, {"\xff\xfe", 2}, {"", 0}, {"\0", 1}};
+    static const uint32_t ppids[] = {0, 49, RMI_PPID_BINARY_PARTIAL, RMI_PPID_STRING_PARTIAL, 55, 58, UINT32_MAX};
+    struct world w;
+    begin(&w, 0);
+    run(&w, RMI_SEC(1));
+    for (uint16_t i = 0; i < 4; i++) {
+        uint8_t bytes[64];
+        struct rmi_channel_info info;
+        const struct rmi_dcep_open open = {.label = labels[i].text,
+                                           .label_len = labels[i].len,
+                                           .protocol = labels[i].text,
+                                           .protocol_len = labels[i].len};
+        const size_t len = rmi_dcep_open_write(&open, bytes, sizeof bytes);
+        const uint16_t id = (uint16_t)(2 * i);
+        assert_int_equal(rmi_sctp_send(w.p.end[0].a, w.p.now_us, id, RMI_PPID_DCEP, NULL, bytes, len), RM_OK);
+        run(&w, RMI_SEC(1));
+        assert_int_equal(rmi_channels_get(w.side[1].c, id, &info), RM_OK);
+        assert_int_equal(info.label_len, labels[i].len);
+        assert_int_equal(info.protocol_len, labels[i].len);
+        assert_memory_equal(info.label, labels[i].text, labels[i].len + 1);
+        for (size_t k = 0; k < sizeof ppids / sizeof ppids[0]; k++)
+            assert_int_equal(rmi_sctp_send(w.p.end[0].a, w.p.now_us, id, ppids[k], NULL, "?", 1), RM_OK);
+        run(&w, RMI_SEC(1));
+        assert_int_equal(w.side[1].count[RMI_CHANNELS_EV_MESSAGE], i);
+        assert_int_equal(rmi_sctp_send(w.p.end[0].a, w.p.now_us, id, RMI_PPID_STRING, NULL, "!", 1), RM_OK);
+        run(&w, RMI_SEC(1));
+        assert_int_equal(w.side[1].count[RMI_CHANNELS_EV_MESSAGE], i + 1);
+    }
+    /* On a stream without a channel nothing is heard. */
+    assert_int_equal(rmi_sctp_send(w.p.end[0].a, w.p.now_us, 100, RMI_PPID_STRING, NULL, "x", 1), RM_OK);
+    run(&w, RMI_SEC(1));
+    assert_int_equal(w.side[1].count[RMI_CHANNELS_EV_MESSAGE], 4);
+    end(&w);
+}
+
+/* A paused channel gives nothing, not even its end, and holds; the others go on; later all comes in order. */
+static void a_paused_channel_keeps_what_comes(void **state) {
+    (void)state;
+    struct world w;
+    struct rmi_sctp_stats stats;
+    begin(&w, 50);
+    const uint16_t quiet = open_labelled(&w, 0, "quiet"), other = open_labelled(&w, 0, "other");
+    run(&w, RMI_SEC(3));
+    struct side *reader = &w.side[1];
+    assert_int_equal(rmi_channels_pause(reader->c, quiet, true), RM_OK);
+    assert_int_equal(rmi_channels_pause(reader->c, 900, true), RM_E_NOT_FOUND);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(rmi_channels_send(w.side[0].c, w.p.now_us, quiet, false, "abc" + i, 1), RM_OK);
+    assert_int_equal(rmi_channels_send(w.side[0].c, w.p.now_us, other, false, "now", 3), RM_OK);
+    assert_int_equal(rmi_channels_close(w.side[0].c, w.p.now_us, quiet), RM_OK);
+    run(&w, RMI_SEC(5));
+    assert_int_equal(reader->count[RMI_CHANNELS_EV_MESSAGE], 1);
+    assert_memory_equal(reader->text, "now", 3);
+    assert_int_equal(reader->count[RMI_CHANNELS_EV_CLOSED], 0);
+    rmi_channels_stats(reader->c, &stats);
+    assert_true(stats.recv_held > 0);
+    assert_int_equal(rmi_channels_pause(reader->c, quiet, false), RM_OK);
+    run(&w, RMI_SEC(5));
+    assert_int_equal(reader->count[RMI_CHANNELS_EV_MESSAGE], 4);
+    assert_memory_equal(reader->text, "c", 1);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(w.side[i].count[RMI_CHANNELS_EV_CLOSED], 1);
+    rmi_channels_stats(reader->c, &stats);
+    assert_int_equal(stats.recv_held, 0);
+    end(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_sides_open_send_and_close),
@@ -242,6 +426,12 @@ int main(void) {
         cmocka_unit_test(wrong_openings_are_refused_without_an_answer),
         cmocka_unit_test(dcep_says_what_was_written),
         cmocka_unit_test(ids_run_out_and_buffers_fill),
+        cmocka_unit_test(small_messages_pass_a_large_one),
+        cmocka_unit_test(data_before_the_answer_comes_behind_the_opening),
+        cmocka_unit_test(both_close_at_once_and_the_number_comes_again),
+        cmocka_unit_test(openings_without_end_stay_bounded),
+        cmocka_unit_test(labels_of_any_bytes_and_unknown_kinds_do_no_harm),
+        cmocka_unit_test(a_paused_channel_keeps_what_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #define WEIGHT_SHIFT 16
 #define PACE_DEPTH_US RMI_MS(2) /* how much later than planned a host's timer may come and lose no rate */
 #define PACE_BURST_PACKETS 4
+#define STREAM_SHARE 256 /* of the send buffer, that each stream has for itself: 16 KiB of 4 MiB */
 #define SECOND_US 1000000
 
 bool rmi_sctp_queue_empty(const struct rmi_sctp *a) {
@@ -49,12 +50,14 @@ rm_err rmi_sctp_send(struct rmi_sctp *a, int64_t now_us, uint16_t stream, uint32
     const rm_err err = check(a, stream, options, len);
     if (err)
         return err;
-    /* A message larger than the buffer goes when it is empty. */
-    if (a->stats.buffered > 0 && a->stats.buffered + len > a->config.send_buffer) {
+    struct rmi_sctp_stream_out *s = rmi_sctp_out_stream(a, stream);
+    /* A message larger than the buffer goes when it is empty; a small one of a stream that has nothing waiting need not
+     * wait for such a one, or for bulk. */
+    if (a->stats.buffered > 0 && a->stats.buffered + len > a->config.send_buffer &&
+        (!s || s->buffered + len > a->config.send_buffer / STREAM_SHARE)) {
         a->blocked = true;
         return RM_E_AGAIN;
     }
-    struct rmi_sctp_stream_out *s = rmi_sctp_out_stream(a, stream);
     struct rmi_sctp_message *m = s ? rmi_sctp_message_get(a) : NULL;
     if (!m)
         return RM_E_NO_MEMORY;
