@@ -22,6 +22,9 @@
 #define UP_ROUNDS_MAX 3
 /* Timers of a host are about a millisecond late, acknowledgements wait for a second packet: room for both. */
 #define HOST_SLACK_US RMI_MS(4)
+/* Within a host or a room these would be most of the delay: there a quarter of the round trip, this at least. */
+#define HOST_SLACK_MIN_US RMI_MS(1)
+#define HOST_SLACK_SHARE 4
 /* Random loss of bad wireless links stays under this; a bottleneck overrun by two flows does not. */
 #define LOSS_LIMIT_PERCENT 10
 #define LOSS_MIN_PACKETS 4 /* fewer say nothing about the rate */
@@ -47,6 +50,10 @@ static uint64_t bytes_in(uint64_t per_second, int64_t us) {
 
 static uint64_t bdp(const struct rmi_sctp_cc *c) {
     return bytes_in(bandwidth(c), c->min_rtt_us);
+}
+
+static int64_t host_slack_us(const struct rmi_sctp_cc *c) {
+    return rmi_max64(HOST_SLACK_MIN_US, rmi_min64(c->min_rtt_us / HOST_SLACK_SHARE, HOST_SLACK_US));
 }
 
 void rmi_sctp_cc_init(struct rmi_sctp_cc *c, const struct rmi_rng *rng, size_t mtu) {
@@ -131,11 +138,11 @@ static void enter(struct rmi_sctp_cc *c, enum rmi_sctp_cc_state state, int64_t n
         c->up_from_bw = bandwidth(c);
         c->bw[1] = c->bw[0];
         c->bw[0] = 0;
-        c->phase_until_us = now_us + c->min_rtt_us + HOST_SLACK_US;
+        c->phase_until_us = now_us + c->min_rtt_us + host_slack_us(c);
         break;
     case RMI_SCTP_CC_DOWN:
     case RMI_SCTP_CC_DRAIN:
-        c->phase_until_us = now_us + UP_ROUNDS_MAX * (c->min_rtt_us + HOST_SLACK_US);
+        c->phase_until_us = now_us + UP_ROUNDS_MAX * (c->min_rtt_us + host_slack_us(c));
         break;
     case RMI_SCTP_CC_PROBE_RTT:
         c->probe_min_us = RMI_NEVER;
@@ -258,7 +265,7 @@ static void set_limits(struct rmi_sctp_cc *c, int64_t now_us, uint64_t acked) {
         return;
     }
     const bool starting = c->state == RMI_SCTP_CC_STARTUP;
-    uint64_t target = percent(bytes_in(bandwidth(c), c->min_rtt_us + HOST_SLACK_US), CWND_GAIN);
+    uint64_t target = percent(bytes_in(bandwidth(c), c->min_rtt_us + host_slack_us(c)), CWND_GAIN);
     if (c->state == RMI_SCTP_CC_PROBE_RTT) {
         c->cwnd = bdp(c) / 2;
     } else if (c->cwnd < target) {

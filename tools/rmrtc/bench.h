@@ -66,5 +66,6 @@ bool bench_rate(struct bench *b);            /* SC-011 */
 bool bench_cleanup(struct bench *b);         /* SC-012 */
 bool bench_decoding_memory(struct bench *b); /* part of SC-007 */
 bool bench_data_sim(struct bench *b);        /* DATA over links in virtual time */
+bool bench_data_real(struct bench *b);       /* DATA over loopback */
 
 #endif

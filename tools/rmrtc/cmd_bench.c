@@ -17,7 +17,8 @@ struct measurement {
 };
 
 static bool bench_data(struct bench *b) {
-    return bench_data_sim(b);
+    const bool ok = bench_data_real(b);
+    return bench_data_sim(b) && ok;
 }
 
 static const struct measurement measurements[] = {
@@ -32,7 +33,7 @@ static const struct measurement measurements[] = {
     {"SC-010", "lines of code of examples/01_blur_call.c (from its folder's parent only)", bench_code},
     {"SC-011", "chunks of sound lost at 1000 a second a peer, ten peers at once", bench_rate},
     {"SC-012", "clean-up time of a participant, and what it leaves behind", bench_cleanup},
-    {"DATA", "data channels: what links of known rate and loss carry", bench_data},
+    {"DATA", "data channels: what loopback and links of known rate and loss carry", bench_data},
 };
 #define MEASUREMENTS (sizeof measurements / sizeof measurements[0])
 
