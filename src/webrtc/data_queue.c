@@ -197,6 +197,8 @@ rm_err rm_webrtc_pause_channel(rm_webrtc *t, const char *peer_id, uint16_t chann
         c->paused = pause;
         c->pause_changed = true;
         rmi_data_ask(c);
+        if (pause && rmi_webrtc_on_network_thread(t)) /* inside a callback: this message was the last */
+            (void)rmi_channels_pause(c->peer->channels, channel, true);
     }
     pthread_mutex_unlock(&t->data->mutex);
     return err;

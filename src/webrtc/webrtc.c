@@ -135,7 +135,7 @@ rm_err rm_webrtc_start(rm_webrtc *t) {
     return err;
 }
 
-static bool on_network_thread(const struct rm_webrtc *t) {
+bool rmi_webrtc_on_network_thread(const struct rm_webrtc *t) {
     return t->has_thread && pthread_equal(pthread_self(), t->thread);
 }
 
@@ -162,7 +162,7 @@ void rm_webrtc_destroy(rm_webrtc **pt) {
     rm_webrtc_shutdown(t);
     if (!t->has_thread) {
         free_all(t);
-    } else if (on_network_thread(t) || rmi_media_in_callback(t->media)) {
+    } else if (rmi_webrtc_on_network_thread(t) || rmi_media_in_callback(t->media)) {
         pthread_detach(t->thread);
         pthread_mutex_lock(&t->mutex);
         t->free_at_end = true;
@@ -256,7 +256,7 @@ static void run_question(void *ctx) {
 }
 
 rm_err rmi_webrtc_call(struct rm_webrtc *t, void (*answer)(void *ctx), void *ctx) {
-    if (on_network_thread(t)) {
+    if (rmi_webrtc_on_network_thread(t)) {
         if (!t->ep)
             return RM_E_CLOSED; /* inside the callback of RM_EV_STOPPED */
         answer(ctx);

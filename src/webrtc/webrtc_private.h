@@ -82,6 +82,7 @@ void rmi_webrtc_config_free(rm_webrtc_config *config);
 /* webrtc.c: answer(ctx) on the network thread, waited for; at once when this is it. RM_E_STATE, RM_E_CLOSED,
  * RM_E_NO_MEMORY. */
 rm_err rmi_webrtc_call(struct rm_webrtc *t, void (*answer)(void *ctx), void *ctx);
+bool rmi_webrtc_on_network_thread(const struct rm_webrtc *t);
 
 /* network.c: everything that happens on the network thread */
 rm_err rmi_webrtc_net_open(struct rm_webrtc *t); /* before the thread runs; undone by net_close on failure too */
