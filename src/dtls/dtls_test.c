@@ -155,6 +155,50 @@ static void unpolled_data_is_bounded(void **state) {
     rmt_dtls_pair_fini(&pair);
 }
 
+struct joined {
+    size_t len;
+    uint8_t bytes[RMI_DATAGRAM_MAX];
+};
+
+static bool join_datagrams(struct rmt_dtls_pair *pair, enum rmt_dtls_side from, unsigned index, uint8_t *data,
+                           size_t *len) {
+    struct joined *joined = pair->user;
+    (void)index;
+    if (from != RMT_CLIENT)
+        return true;
+    assert_true(joined->len + *len <= sizeof joined->bytes);
+    memcpy(joined->bytes + joined->len, data, *len);
+    joined->len += *len;
+    return false;
+}
+
+/* Other stacks may put several into one, and a forged one or the end of the connection can be among them. */
+static void all_records_of_a_datagram_are_read(void **state) {
+    (void)state;
+    for (int forged = 0; forged < 2; forged++) {
+        struct rmt_dtls_pair pair;
+        struct joined joined = {0};
+        uint8_t data[] = {1, 2, 3};
+        rmt_dtls_pair_init(&pair, &fast);
+        rmt_dtls_pair_start(&pair);
+        rmt_dtls_pair_run(&pair, RMI_SEC(5));
+        pair.on_wire = join_datagrams;
+        pair.user = &joined;
+        struct rmi_dtls *client = pair.end[RMT_CLIENT].dtls;
+        assert_int_equal(rmi_dtls_send(client, pair.now_us, data, 1), RM_OK);
+        assert_int_equal(rmi_dtls_send(client, pair.now_us, data, 2), RM_OK);
+        joined.bytes[joined.len - 1] ^= (uint8_t)forged;
+        assert_int_equal(rmi_dtls_send(client, pair.now_us, data, 3), RM_OK);
+        rmi_dtls_close(client, pair.now_us);
+        rmi_dtls_input(pair.end[RMT_SERVER].dtls, pair.now_us, joined.bytes, joined.len);
+        rmt_dtls_pair_drain(&pair);
+        assert_int_equal(pair.end[RMT_SERVER].messages, forged ? 2 : 3);
+        assert_int_equal(pair.end[RMT_SERVER].message_len, 3);
+        assert_int_equal(pair.end[RMT_SERVER].closed, 1);
+        rmt_dtls_pair_fini(&pair);
+    }
+}
+
 static void close_notify_reaches_the_peer(void **state) {
     (void)state;
     for (int side = 0; side < 2; side++) {
@@ -453,6 +497,7 @@ int main(void) {
         cmocka_unit_test(no_common_profile_gives_no_keys),
         cmocka_unit_test(application_data_flows_both_ways),
         cmocka_unit_test(unpolled_data_is_bounded),
+        cmocka_unit_test(all_records_of_a_datagram_are_read),
         cmocka_unit_test(close_notify_reaches_the_peer),
         cmocka_unit_test(each_lost_datagram_is_repaired_soon),
         cmocka_unit_test(early_client_hello_is_sent_again),

@@ -67,10 +67,12 @@ void rmi_pc_secure_fini(struct rmi_pc *pc) {
 }
 
 static void start_dtls(struct rmi_pc *pc) {
-    const struct rmi_jsep_result *r = rmi_jsep_result(pc->jsep);
     rmi_base_id base;
     struct rmi_addr to;
-    if (pc->dtls || !pc->remote_known || r->state != RMI_JSEP_STABLE || !rmi_ice_route(pc->ice, &base, &to))
+    if (pc->dtls || !pc->remote_known)
+        return;
+    const struct rmi_jsep_result *r = rmi_jsep_result(pc->jsep);
+    if (r->state != RMI_JSEP_STABLE || !rmi_ice_route(pc->ice, &base, &to))
         return;
     struct rmi_dtls_config dc = {
         .cert = pc->config.cert,

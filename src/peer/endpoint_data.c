@@ -86,9 +86,10 @@ static rm_err open_association(struct rmi_endpoint *ep, struct rmi_ep_peer *p, c
 }
 
 void rmi_ep_data_step(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
+    if (p->sctp || p->no_channels || !ep->config.channels.event || rmi_pc_state_of(p->pc) != RMI_PC_CONNECTED)
+        return;
     const struct rmi_jsep_result *r = rmi_pc_negotiated(p->pc);
-    if (p->sctp || p->no_channels || !ep->config.channels.event || !r->has_data ||
-        rmi_pc_state_of(p->pc) != RMI_PC_CONNECTED)
+    if (!r->has_data)
         return;
     rm_err err = open_association(ep, p, r);
     if (err) {

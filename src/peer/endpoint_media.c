@@ -68,10 +68,9 @@ void rmi_ep_media_step(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
     if (!p->rtp)
         return;
     uint32_t negotiations = rmi_pc_negotiations(p->pc);
-    const struct rmi_jsep_result *r = rmi_pc_negotiated(p->pc);
-    if (negotiations != p->negotiations && r->state == RMI_JSEP_STABLE) {
+    if (negotiations != p->negotiations && rmi_pc_negotiated(p->pc)->state == RMI_JSEP_STABLE) {
         p->negotiations = negotiations;
-        rmi_rtp_session_negotiated(p->rtp, ep->now_us, r);
+        rmi_rtp_session_negotiated(p->rtp, ep->now_us, rmi_pc_negotiated(p->pc));
         if (p->media)
             m->peer_changed(m->ctx, p->media);
     }
