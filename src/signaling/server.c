@@ -272,6 +272,14 @@ rm_err rmi_sig_server_tell(struct rmi_sig_server *s, const char *peer_id, const 
     return RM_OK;
 }
 
+rm_err rmi_sig_server_conn_of(const struct rmi_sig_server *s, const char *peer_id, uint64_t *conn) {
+    const struct conn *c = rmi_sig_server_anywhere(s, peer_id);
+    if (!c)
+        return RM_E_NOT_FOUND;
+    *conn = c->id;
+    return RM_OK;
+}
+
 /* Token bucket, kept in time: one token is worth 1 s / rate. */
 static bool within_rate(const struct rmi_sig_server *s, struct conn *c, int64_t now_us, size_t len) {
     const int64_t token_us = RMI_SEC(1) / s->config.rate_per_second;

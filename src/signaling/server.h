@@ -88,6 +88,9 @@ void rmi_sig_server_closed(struct rmi_sig_server *s, int64_t now_us, uint64_t co
 /* A notification to an announced peer, in whatever room (with server mode). Takes `params`. RM_E_NOT_FOUND. */
 rm_err rmi_sig_server_tell(struct rmi_sig_server *s, const char *peer_id, const char *method, json_t *params);
 
+/* The connection of an announced peer. RM_E_NOT_FOUND. */
+rm_err rmi_sig_server_conn_of(const struct rmi_sig_server *s, const char *peer_id, uint64_t *conn);
+
 int64_t rmi_sig_server_next_deadline(const struct rmi_sig_server *s);
 void rmi_sig_server_timeout(struct rmi_sig_server *s, int64_t now_us);
 void rmi_sig_server_stats(const struct rmi_sig_server *s, struct rmi_sig_server_stats *out);

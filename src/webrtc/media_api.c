@@ -129,6 +129,20 @@ rm_err rm_webrtc_request_key_frame(rm_webrtc *t, const char *peer_id) {
 
 /* ---- pipelines ---- */
 
+rm_manifest *rmi_media_pipeline(struct rmi_media *m) {
+    pthread_mutex_lock(&m->mutex);
+    rm_manifest *manifest = m->manifest ? rm_manifest_ref(m->manifest) : NULL;
+    pthread_mutex_unlock(&m->mutex);
+    return manifest;
+}
+
+bool rmi_media_has_pipeline(struct rmi_media *m) {
+    pthread_mutex_lock(&m->mutex);
+    bool has = m->manifest != NULL;
+    pthread_mutex_unlock(&m->mutex);
+    return has;
+}
+
 /* Makes a session and throws it away, so that a manifest that cannot run is refused here and not with the first peer.
  */
 static rm_err try_manifest(rm_pipeline_runner *runner, rm_manifest *manifest, char *detail, size_t detail_size) {

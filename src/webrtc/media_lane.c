@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SMOOTH_SHIFT 4 /* averages over about 16 items */
+#define SMOOTH_SHIFT 4        /* averages over about 16 items */
+#define TELL_AGAIN_US 1000000 /* losses are told at most once a second */
 
 /* ---- into the session, or to the application ---- */
 
-static rm_stream_session *hold_session(struct rmi_media_peer *p) {
+rm_stream_session *rmi_media_hold_session(struct rmi_media_peer *p) {
     pthread_mutex_lock(&p->mutex);
     rm_stream_session *session = p->session;
     p->session_users += session != NULL;
@@ -19,7 +20,7 @@ static rm_stream_session *hold_session(struct rmi_media_peer *p) {
     return session;
 }
 
-static void release_session(struct rmi_media_peer *p) {
+void rmi_media_release_session(struct rmi_media_peer *p) {
     pthread_mutex_lock(&p->mutex);
     if (--p->session_users == 0 && !p->session) /* somebody waits to end it */
         pthread_cond_broadcast(&p->wake);
@@ -28,20 +29,18 @@ static void release_session(struct rmi_media_peer *p) {
 
 void rmi_media_deliver(struct rmi_media_peer *p, rm_runtime_data *data) {
     struct rmi_media *m = p->media;
-    rm_stream_session *session = hold_session(p);
+    rm_stream_session *session = rmi_media_hold_session(p);
     if (session) {
         uint64_t n = atomic_fetch_add(&p->sequence, 1);
         rm_transport_data input = {.data = data, .sequence = n, .has_sequence = true};
         atomic_store(&p->input_at_us[n % RMI_MEDIA_SEQUENCES], rmi_now_us());
         rm_stream_session_send_input(session, &input); /* what a full or ended session refuses it has told by event */
-        release_session(p);
+        rmi_media_release_session(p);
         return;
     }
-    pthread_mutex_lock(&m->mutex);
-    bool pipeline = m->manifest != NULL; /* its session is still being made: nobody else gets this */
-    pthread_mutex_unlock(&m->mutex);
     struct rmi_media_call call;
-    if (!pipeline && m->t->config.on_media && rmi_media_enter(m, &call)) {
+    /* With a pipeline its session is still being made: nobody else gets this. */
+    if (!rmi_media_has_pipeline(m) && m->t->config.on_media && rmi_media_enter(m, &call)) {
         m->t->config.on_media(p->id, data, m->t->config.user);
         rmi_media_leave(m, &call);
     }
@@ -60,6 +59,37 @@ static void measure(struct rmi_media_peer *p, const rm_transport_data *output, i
     pthread_mutex_unlock(&p->mutex);
 }
 
+/* An event from here may be answered with rm_webrtc_destroy, which must know where it is called. */
+static void tell(struct rmi_media_peer *p, rm_event *ev) {
+    struct rmi_media *m = p->media;
+    struct rmi_media_call call;
+    snprintf(ev->peer_id, sizeof ev->peer_id, "%s", p->id);
+    if (rmi_media_enter(m, &call)) {
+        rmi_webrtc_emit(m->t, ev);
+        rmi_media_leave(m, &call);
+    }
+}
+
+/* In server mode, to the client's data channel. */
+static void serve_output(struct rmi_media_peer *p, const rm_transport_data *output) {
+    struct rmi_serve *serve = p->media->t->serve;
+    rm_err err = serve ? rmi_serve_output(serve, p->id, output) : RM_OK;
+    if (!err || err == RM_E_NOT_FOUND)
+        return;
+    const int64_t now_us = rmi_now_us();
+    rm_event ev = {.type = RM_EV_PIPELINE, .err = err == RM_E_AGAIN ? RM_E_LIMIT : err};
+    pthread_mutex_lock(&p->mutex);
+    const uint64_t lost = ++p->outputs_lost;
+    const bool due = lost == 1 || now_us - p->loss_told_us >= TELL_AGAIN_US;
+    if (due)
+        p->loss_told_us = now_us;
+    pthread_mutex_unlock(&p->mutex);
+    snprintf(ev.detail, sizeof ev.detail, "%llu outputs so far did not fit into the data channel: %s",
+             (unsigned long long)lost, rm_strerror(err));
+    if (due)
+        tell(p, &ev);
+}
+
 static void on_output(rm_stream_session *session, const rm_transport_data *output, void *user) {
     struct rmi_media_peer *p = user;
     struct rmi_media *m = p->media;
@@ -74,6 +104,7 @@ static void on_output(rm_stream_session *session, const rm_transport_data *outpu
         rmi_media_track_video(&p->own[RMI_RTP_VIDEO], output->data);
         break;
     default:
+        serve_output(p, output);
         break;
     }
     pthread_mutex_lock(&p->mutex);
@@ -86,15 +117,9 @@ static void on_output(rm_stream_session *session, const rm_transport_data *outpu
     }
 }
 
-/* An event from here may be answered with rm_webrtc_destroy, which must know where it is called. */
-static void tell(struct rmi_media_peer *p, rm_event *ev) {
-    struct rmi_media *m = p->media;
-    struct rmi_media_call call;
-    snprintf(ev->peer_id, sizeof ev->peer_id, "%s", p->id);
-    if (rmi_media_enter(m, &call)) {
-        rmi_webrtc_emit(m->t, ev);
-        rmi_media_leave(m, &call);
-    }
+static void tell_serve(struct rmi_media_peer *p, enum rmi_serve_news news, const char *node, const char *message) {
+    if (p->media->t->serve)
+        rmi_serve_tell(p->media->t->serve, p->id, news, node, message);
 }
 
 static void count_error(struct rmi_media_peer *p) {
@@ -110,6 +135,7 @@ static void on_session_event(const rm_run_event *event, void *user) {
     case RM_RUN_EV_NODE_ERROR:
         count_error(p);
         snprintf(ev.detail, sizeof ev.detail, "node %s: %s", event->node_id, event->detail);
+        tell_serve(p, RMI_SERVE_ERROR, event->node_id, event->detail);
         break;
     case RM_RUN_EV_NODE_SLOW:
         ev.err = RM_E_LIMIT;
@@ -119,7 +145,14 @@ static void on_session_event(const rm_run_event *event, void *user) {
     case RM_RUN_EV_STOPPED:
         count_error(p);
         snprintf(ev.detail, sizeof ev.detail, "session ended by node %s: %s", event->node_id, event->detail);
+        tell_serve(p, RMI_SERVE_ERROR, event->node_id, event->detail);
         break;
+    case RM_RUN_EV_NODE_LOADING:
+        tell_serve(p, RMI_SERVE_LOADING_NODE, event->node_id, "");
+        return;
+    case RM_RUN_EV_INPUT_ROOM:
+        tell_serve(p, RMI_SERVE_ROOM, "", "");
+        return;
     default:
         return;
     }
@@ -165,6 +198,7 @@ static void change_pipeline(struct rmi_media_peer *p) {
     char detail[RM_DETAIL_MAX - 64] = "";
     rm_err err = RM_OK;
     if (manifest) {
+        tell_serve(p, RMI_SERVE_INITIALIZING, "", "");
         rm_stream_session_config sc;
         rm_stream_session_config_init(&sc);
         sc.on_output = on_output;
@@ -179,13 +213,16 @@ static void change_pipeline(struct rmi_media_peer *p) {
     if (err) {
         rm_event ev = {.type = RM_EV_PIPELINE, .err = err};
         snprintf(ev.detail, sizeof ev.detail, "no session: %s", detail[0] ? detail : rm_strerror(err));
+        tell_serve(p, RMI_SERVE_ERROR, "", ev.detail);
         tell(p, &ev);
     }
     end_session(p);
     pthread_mutex_lock(&p->mutex);
     p->session = session;
     pthread_mutex_unlock(&p->mutex);
-    if (!session)
+    if (session)
+        tell_serve(p, RMI_SERVE_READY, "", "");
+    else
         leave_own_tracks(p);
 }
 

@@ -106,7 +106,8 @@ struct rmi_media_peer {
     struct rmi_video_receiver_stats video_stats;
     enum rmi_payload_format video_format;
     int64_t skew_us;
-    uint64_t outputs, node_errors;
+    uint64_t outputs, node_errors, outputs_lost;
+    int64_t loss_told_us;               /* of outputs */
     int64_t pipeline_us[RMI_RTP_KINDS]; /* smoothed */
 
     _Atomic uint64_t sequence; /* inputs of the session so far */
@@ -169,6 +170,9 @@ struct rmi_media_peer *rmi_media_peer_ref(struct rmi_media_peer *p);
 void rmi_media_peer_unref(struct rmi_media_peer *p);
 /* A reference, or NULL. */
 struct rmi_media_peer *rmi_media_find(struct rmi_media *m, const char *peer_id);
+/* The manifest of the pipeline, a new reference; NULL: none is set. */
+rm_manifest *rmi_media_pipeline(struct rmi_media *m);
+bool rmi_media_has_pipeline(struct rmi_media *m);
 /* False: the transport is being destroyed, and no callback begins any more. */
 bool rmi_media_enter(struct rmi_media *m, struct rmi_media_call *call);
 void rmi_media_leave(struct rmi_media *m, struct rmi_media_call *call);
@@ -190,6 +194,9 @@ void rmi_media_tick(void *media, int64_t now_us);
 void *rmi_media_audio_main(void *media);
 
 /* media_lane.c */
+/* The peer's session, which does not end before it is released; NULL: there is none just now. */
+rm_stream_session *rmi_media_hold_session(struct rmi_media_peer *p);
+void rmi_media_release_session(struct rmi_media_peer *p);
 void *rmi_media_lane_main(void *peer);
 /* One item into the peer's session, or to the application. */
 void rmi_media_deliver(struct rmi_media_peer *p, rm_runtime_data *data);

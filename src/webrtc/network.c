@@ -77,6 +77,8 @@ static rm_err open_socket(struct rm_webrtc *t, const struct rmi_addr *ip, uint16
 }
 
 static bool signaling_is_local(const struct rm_webrtc *t) {
+    if (t->serve)
+        return true; /* clients on this host, too */
     const char *host = strstr(t->config.signaling_url, "://") + 3;
     return !strncmp(host, "127.", 4) || !strncmp(host, "localhost", 9) || !strncmp(host, "[::1]", 5);
 }
@@ -250,6 +252,10 @@ static void on_ws_refused(void *ctx) {
 
 static void io_socket_open(void *ctx) {
     struct rm_webrtc *t = ctx;
+    if (t->serve) {
+        rmi_serve_socket_open(t->serve);
+        return;
+    }
     struct rmi_ws_config wc = {
         .url = t->config.signaling_url,
         .ca_file = t->config.ca_file,
@@ -264,12 +270,16 @@ static void io_socket_open(void *ctx) {
 
 static void io_socket_close(void *ctx) {
     struct rm_webrtc *t = ctx;
+    if (t->serve)
+        rmi_serve_socket_close(t->serve);
     rmi_ws_close(&t->ws);
 }
 
 static void io_socket_send(void *ctx, const char *text, size_t len) {
     struct rm_webrtc *t = ctx;
-    if (t->ws)
+    if (t->serve)
+        rmi_serve_socket_send(t->serve, text, len);
+    else if (t->ws)
         rmi_ws_send(t->ws, text, len); /* a dying socket says so by on_close, and signaling begins anew */
 }
 
@@ -345,6 +355,8 @@ rm_err rmi_webrtc_net_open(struct rm_webrtc *t) {
         err = create_endpoint(t);
     if (!err && !open_sockets(t))
         err = RM_E_IO;
+    if (!err && t->serve)
+        err = rmi_serve_open(t->serve);
     if (!err)
         err = rmi_media_start(t->media);
     if (!err)
@@ -385,6 +397,8 @@ void rmi_webrtc_net_close(struct rm_webrtc *t) {
     rmi_data_stop(t->data);
     rmi_endpoint_destroy(&t->ep);
     rmi_media_stop(t->media);
+    if (t->serve)
+        rmi_serve_close(t->serve);
     for (size_t i = 0; i < RMI_WEBRTC_SOCKETS_MAX; i++)
         rmi_udp_close(&t->sockets[i].udp);
     rmi_timer_destroy(&t->timer);

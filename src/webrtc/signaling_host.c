@@ -34,6 +34,9 @@ struct rmi_signaling_host {
     struct rmi_log *log;
     const struct rmi_web_file *files;
     size_t file_n;
+    uint64_t own; /* connection of the server's own peer; 0: none */
+    void (*own_send)(void *ctx, const char *text, size_t len);
+    void *own_ctx;
     struct conn conns[CONNECTIONS_MAX];
 };
 
@@ -57,6 +60,10 @@ static void rearm(struct rmi_signaling_host *h) {
 
 static void core_send(void *ctx, uint64_t id, const char *text, size_t len) {
     struct rmi_signaling_host *h = ctx;
+    if (h->own && id == h->own) {
+        h->own_send(h->own_ctx, text, len);
+        return;
+    }
     struct conn *c = by_core(h, id);
     if (c && rmi_ws_server_send(h->ws, c->ws, text, len) == RM_E_LIMIT) /* a client that does not read */
         rmi_ws_server_close_conn(h->ws, c->ws, RMI_SIG_CLOSE_POLICY, "too slow");
@@ -159,6 +166,14 @@ rm_err rmi_signaling_host_create(struct rmi_loop *loop, const struct rmi_signali
     sc.cb.send = core_send;
     sc.cb.close = core_close;
     sc.cb.ping = core_ping;
+    if (config->mode.peer_id) {
+        const int64_t timeout_us =
+            config->mode.answer_timeout_us ? config->mode.answer_timeout_us : sc.mode.answer_timeout_us;
+        sc.mode = config->mode;
+        sc.mode.answer_timeout_us = timeout_us;
+        h->own_send = config->own_send;
+        h->own_ctx = config->own_ctx;
+    }
     struct rmi_ws_server_config wc = {
         .host = config->host,
         .port = config->port,
@@ -196,6 +211,41 @@ void rmi_signaling_host_destroy(struct rmi_signaling_host **ph) {
     rmi_timer_destroy(&h->timer);
     free(h);
     *ph = NULL;
+}
+
+rm_err rmi_signaling_host_open_own(struct rmi_signaling_host *h) {
+    rm_err err = rmi_sig_server_open_own(h->core, rmi_now_us(), &h->own);
+    rearm(h);
+    return err;
+}
+
+void rmi_signaling_host_own_input(struct rmi_signaling_host *h, const char *text, size_t len) {
+    rmi_sig_server_input(h->core, rmi_now_us(), h->own, text, len);
+    rearm(h);
+}
+
+void rmi_signaling_host_close_own(struct rmi_signaling_host *h) {
+    const uint64_t own = h->own;
+    h->own = 0;
+    rmi_sig_server_closed(h->core, rmi_now_us(), own);
+    rearm(h);
+}
+
+rm_err rmi_signaling_host_tell(struct rmi_signaling_host *h, const char *peer_id, const char *method, json_t *params) {
+    rm_err err = rmi_sig_server_tell(h->core, peer_id, method, params);
+    rearm(h);
+    return err;
+}
+
+size_t rmi_signaling_host_waiting(const struct rmi_signaling_host *h, const char *peer_id) {
+    uint64_t id;
+    struct rmi_ws_stats stats = {0};
+    if (rmi_sig_server_conn_of(h->core, peer_id, &id))
+        return 0;
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        if (h->conns[i].ws && h->conns[i].core == id)
+            (void)rmi_ws_server_conn_stats(h->ws, h->conns[i].ws, &stats);
+    return stats.queued_bytes;
 }
 
 uint16_t rmi_signaling_host_port(const struct rmi_signaling_host *h) {

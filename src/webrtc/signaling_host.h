@@ -30,6 +30,9 @@ struct rmi_signaling_host_config {
     const struct rmi_web_file *files; /* served beside the WebSocket, on its port; kept by the caller; NULL = none */
     size_t file_n;
     struct rmi_log *log;
+    struct rmi_sig_server_mode mode;                           /* peer_id NULL (default): no peer of the server's own */
+    void (*own_send)(void *ctx, const char *text, size_t len); /* to that peer; must not call back */
+    void *own_ctx;
 };
 
 /* RM_E_IO: cannot bind or read the certificate. RM_E_CONFIG, RM_E_NO_MEMORY. */
@@ -38,5 +41,15 @@ rm_err rmi_signaling_host_create(struct rmi_loop *loop, const struct rmi_signali
 /* Accepts NULL. Legal on the loop thread or once the loop has stopped. */
 void rmi_signaling_host_destroy(struct rmi_signaling_host **host);
 uint16_t rmi_signaling_host_port(const struct rmi_signaling_host *host);
+
+/* With a peer of the server's own: its connection, and messages from it. Not inside a callback of this object. */
+rm_err rmi_signaling_host_open_own(struct rmi_signaling_host *host);
+void rmi_signaling_host_own_input(struct rmi_signaling_host *host, const char *text, size_t len);
+void rmi_signaling_host_close_own(struct rmi_signaling_host *host);
+/* A notification to an announced peer. Takes `params`. RM_E_NOT_FOUND. */
+rm_err rmi_signaling_host_tell(struct rmi_signaling_host *host, const char *peer_id, const char *method,
+                               json_t *params);
+/* Bytes that wait to be sent to it; 0 for an unknown one. */
+size_t rmi_signaling_host_waiting(const struct rmi_signaling_host *host, const char *peer_id);
 
 #endif

@@ -42,6 +42,7 @@ static void free_all(struct rm_webrtc *t) {
     RMI_LIST_FOREACH (node, next, &t->commands) {
         free(RMI_CONTAINER_OF(node, struct command, node));
     }
+    rmi_serve_free(&t->serve);
     rmi_media_destroy(&t->media);
     rmi_data_destroy(&t->data);
     rmi_mailbox_destroy(&t->events);

@@ -12,6 +12,7 @@
 #include "io/websocket.h"
 #include "peer/endpoint.h"
 #include "webrtc/media.h"
+#include "webrtc/serve.h"
 #include "webrtc/server_url.h"
 #include <pthread.h>
 #include <remotemedia/webrtc.h>
@@ -51,6 +52,7 @@ struct rm_webrtc {
     struct rmi_mailbox *events; /* NULL with on_event */
     struct rmi_media *media;
     struct rmi_data *data;
+    struct rmi_serve *serve; /* NULL: no server; set before start */
 
     /* Guarded by mutex: what several threads look at. */
     pthread_mutex_t mutex;

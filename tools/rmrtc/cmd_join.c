@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "plugin_path.h"
+#include "pipeline.h"
 #include "png_write.h"
 #include "publish.h"
 #include "rmrtc.h"
@@ -352,41 +352,6 @@ static bool open_sink(struct join *j) {
     return !err;
 }
 
-static void print_fault(const rm_manifest_fault *f, void *user) {
-    (void)user;
-    fprintf(stderr, "%s\n", f->text);
-}
-
-/* NULL: its faults are printed. */
-static rm_manifest *load_manifest(const char *path, const rm_node_registry *registry) {
-    rm_manifest_options options;
-    rm_manifest_options_init(&options);
-    options.registry = registry;
-    options.on_fault = print_fault;
-    rm_manifest *manifest = NULL;
-    rm_err err = rm_manifest_load(path, &options, &manifest);
-    if (err == RM_E_NO_MEMORY)
-        fprintf(stderr, "rmrtc join: %s: %s\n", path, rm_strerror(err));
-    return manifest;
-}
-
-static bool open_pipeline(struct join *j, rm_webrtc *t) {
-    if (!j->pipeline)
-        return true;
-    rm_node_registry *registry = plugin_registry();
-    bool ok = registry != NULL;
-    for (size_t i = 0; ok && i < j->load_count; i++)
-        ok = load_nodes(registry, j->loads[i]);
-    rm_manifest *manifest = ok ? load_manifest(j->pipeline, registry) : NULL;
-    char detail[RM_DETAIL_MAX] = "";
-    rm_err err = manifest ? rm_webrtc_set_pipeline(t, manifest, registry, detail, sizeof detail) : RM_E_CONFIG;
-    if (manifest && err)
-        fprintf(stderr, "rmrtc join: %s: %s\n", j->pipeline, detail[0] ? detail : rm_strerror(err));
-    rm_manifest_unref(&manifest);
-    rm_node_registry_destroy(&registry);
-    return !err;
-}
-
 static bool open_publisher(struct join *j, rm_webrtc *t) {
     if (!j->publish.source)
         return true;
@@ -434,7 +399,7 @@ static int join(struct join *j) {
         return EXIT_FAILURE;
     }
     rm_err err = rm_webrtc_create(&j->config, &t);
-    bool ok = !err && open_pipeline(j, t);
+    bool ok = !err && (!j->pipeline || pipeline_set("join", t, j->pipeline, j->loads, j->load_count));
     j->transport = t;
     if (ok)
         err = rm_webrtc_start(t);

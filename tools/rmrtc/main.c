@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-static const struct command *const commands[] = {&cmd_demo,  &cmd_signal,   &cmd_join,
+static const struct command *const commands[] = {&cmd_demo,  &cmd_signal,   &cmd_join, &cmd_serve,
                                                  &cmd_bench, &cmd_validate, &cmd_nodes};
 
 static void usage(FILE *out) {
