@@ -90,6 +90,35 @@ static void what_one_side_lacks_is_not_used(void **state) {
     test_pair_close(&p);
 }
 
+/* As a peer that drops packets with a parameter it does not know: none with RFC 9653's arrives. */
+static void drop_zero_checksum_offers(struct test_pair *p) {
+    static const uint8_t offer[] = {0x80, 0x01, 0x00, 0x08};
+    struct test_link *l = &p->end[0].out;
+    for (size_t i = 0; i < l->count; i++)
+        for (size_t at = 0; at + sizeof offer <= l->heap[i].len; at += sizeof offer)
+            if (!memcmp(l->heap[i].data + at, offer, sizeof offer))
+                l->heap[i].len = 0;
+}
+
+static void a_peer_of_fewer_parameters_is_reached(void **state) {
+    (void)state;
+    for (int who = 1; who < 4; who++) {
+        struct test_pair p;
+        struct world w;
+        const struct rmi_sctp_config config[2] = {{.name = "a"}, {.no_zero_checksum = true}};
+        open_pair(&p, &w, config);
+        for (int i = 0; i < 2; i++)
+            if (who & (1 << i))
+                rmi_sctp_start(p.end[i].a, p.now_us);
+        drop_zero_checksum_offers(&p);
+        while (test_pair_step(&p, p.now_us + RMI_SEC(2)))
+            drop_zero_checksum_offers(&p);
+        assert_int_equal(w.count[0][RMI_SCTP_EV_CONNECTED], 1);
+        assert_int_equal(w.count[1][RMI_SCTP_EV_CONNECTED], 1);
+        test_pair_close(&p);
+    }
+}
+
 static void nobody_there_is_noticed(void **state) {
     (void)state;
     struct test_pair p;
@@ -301,6 +330,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_or_one_may_begin),
         cmocka_unit_test(what_one_side_lacks_is_not_used),
+        cmocka_unit_test(a_peer_of_fewer_parameters_is_reached),
         cmocka_unit_test(nobody_there_is_noticed),
         cmocka_unit_test(a_changed_cookie_is_refused),
         cmocka_unit_test(a_restart_is_refused),

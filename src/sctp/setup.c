@@ -15,7 +15,9 @@
 #define MAC_BYTES 32
 enum { BIT_FORWARD = 1, BIT_INTERLEAVING = 2, BIT_RECONFIG = 4, BIT_ZERO_CHECKSUM = 8 };
 
-static struct rmi_sctp_init own_init(const struct rmi_sctp *a) {
+/* Pion up to 1.8.5 of its SCTP drops a packet with a parameter it does not know, whatever the parameter's bits ask for:
+ * the newest one is offered in the first INIT only, and in an answer only to a peer that has it. */
+static struct rmi_sctp_init own_init(const struct rmi_sctp *a, bool newest) {
     return (struct rmi_sctp_init){.tag = a->local_tag,
                                   .window = rmi_sctp_recv_window(a),
                                   .tsn = a->first_tsn,
@@ -24,7 +26,7 @@ static struct rmi_sctp_init own_init(const struct rmi_sctp *a) {
                                   .forward_tsn = true,
                                   .reconfig = true,
                                   .interleaving = !a->config.no_interleaving,
-                                  .zero_checksum = !a->config.no_zero_checksum};
+                                  .zero_checksum = newest && !a->config.no_zero_checksum};
 }
 
 static void arm(struct rmi_sctp *a, int64_t now_us) {
@@ -33,7 +35,7 @@ static void arm(struct rmi_sctp *a, int64_t now_us) {
 }
 
 static void write_init(struct rmi_sctp *a, int64_t now_us) {
-    const struct rmi_sctp_init init = own_init(a);
+    const struct rmi_sctp_init init = own_init(a, a->setup_tries == 1);
     struct rmi_sctp_packet p;
     rmi_sctp_packet_begin(a, &p, 0);
     rmi_sctp_tlv_end(&p.w, rmi_sctp_init_write(&p.w, RMI_SCTP_INIT, &init));
@@ -155,7 +157,7 @@ void rmi_sctp_on_init(struct rmi_sctp *a, int64_t now_us, const struct rmi_sctp_
         a->stats.drops++;
         return;
     }
-    const struct rmi_sctp_init init = own_init(a);
+    const struct rmi_sctp_init init = own_init(a, peer.zero_checksum);
     struct rmi_sctp_packet p;
     rmi_sctp_packet_begin(a, &p, peer.tag);
     const size_t at = rmi_sctp_init_write(&p.w, RMI_SCTP_INIT_ACK, &init);
