@@ -49,6 +49,16 @@ require_media_check() {
     export MEDIA_CHECK
 }
 
+# require_data_peer NAME: the library's side of the data channel tests; sets DATA_PEER.
+require_data_peer() {
+    DATA_PEER=$(dirname "$RMRTC")/data_peer
+    [ -x "$DATA_PEER" ] || {
+        echo "not ok $1: $DATA_PEER is not there; build the tests too"
+        exit 1
+    }
+    export DATA_PEER
+}
+
 # require_chromium NAME: Chromium and what drives it; sets CHROMIUM.
 require_chromium() {
     CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
@@ -153,6 +163,39 @@ run_both() {
     start_join "$room"
     wait "$peer_pid"
     judge "$room" $? "$3"
+}
+
+# run_data PEER NAME [LONGEST]: data channels between data_peer and the command `PEER ROOM offer|answer`, in both roles. data_peer
+# judges: it hears from the other side how it fared.
+run_data() {
+    local room peer_pid line
+    for role in offer answer; do
+        room=data-$2-${role}s
+        if [ $role = answer ]; then
+            "$1" "$room" answer &
+            peer_pid=$!
+            pids+=("$peer_pid")
+            wait_for 10 grep -q announced "$tmp/$room.peer" || not_ok "$room" "the peer did not join the room"
+        fi
+        timeout -k 2 90 "$DATA_PEER" "$url" "$room" "${@:3}" >"$tmp/$room.data" 2>"$tmp/$room.err" </dev/null &
+        join_pid=$!
+        pids+=("$join_pid")
+        if [ $role = offer ]; then
+            wait_for 5 grep -q ready "$tmp/$room.data" || not_ok "$room" "data_peer did not join the room"
+            "$1" "$room" offer &
+            peer_pid=$!
+            pids+=("$peer_pid")
+        fi
+        if wait "$join_pid"; then
+            ok "$room"
+            echo "#  $(tail -n 1 "$tmp/$room.data")"
+        else
+            not_ok "$room" "data_peer: $(tail -n 1 "$tmp/$room.data") $(tail -n 3 "$tmp/$room.err" | tr '\n' ' '); peer:" \
+                "$(tail -n 3 "$tmp/$room.peer.err" | tr '\n' ' ')"
+        fi
+        kill "$peer_pid" 2>/dev/null
+        wait "$peer_pid"
+    done
 }
 
 closed() { ! tail -n 1 "$1" | grep -q '"state":"connected"'; }

@@ -13,6 +13,10 @@ media_peer() { PYTHONDONTWRITEBYTECODE=1 timeout -k 2 30 /usr/bin/python3 "$here
 start_signal
 echo "# aiortc $(/usr/bin/python3 -c 'import aiortc; print(aiortc.__version__)')"
 run_both peer aiortc 60 # 2.5 s of 20 ms frames are 125; rmrtc's last line may be a second old
+require_data_peer aiortc-data
+data_peer() { PYTHONDONTWRITEBYTECODE=1 timeout -k 2 90 /usr/bin/python3 "$here/aiortc_data_peer.py" "$url" "$1" "$2" \
+    >"$tmp/$1.peer" 2>"$tmp/$1.peer.err" </dev/null; }
+run_data data_peer aiortc
 require_media_check aiortc-media
 draw_media
 received=(peer.png peer.wav rm.png rm.wav)

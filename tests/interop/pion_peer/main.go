@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command pion_peer is Pion as the peer of rmrtc. Usage: pion_peer URL ROOM offer|answer [CODEC]
+// Command pion_peer is Pion as the peer of rmrtc. Usage: pion_peer URL ROOM offer|answer [CODEC|data]
 //
 // It joins the room as "page", offers to "rm" or waits for its offer, sends Opus silence for some seconds once
 // connected, and prints one JSON line. The exit code is 0 only when it was connected, and still is at the end.
 //
-// With CODEC (VP8, VP9, H264) it sends back the sound and pictures that come, instead of silence, until it has received
+// With "data" as CODEC it is the other side of data_peer; see data.go. With CODEC (VP8, VP9, H264) it sends back the sound and pictures that come, instead of silence, until it has received
 // enough of both; see loop.go.
 package main
 
@@ -48,6 +48,7 @@ type peer struct {
 	next    int
 	pc      *webrtc.PeerConnection
 	loop    *loop                     // nil: silence is sent
+	data    *channels                 // nil: media is sent
 	pending []webrtc.ICECandidateInit // came before the remote description
 	faults  chan error
 }
@@ -171,7 +172,9 @@ func (p *peer) run(url, room, role string) (int, error) {
 		return 0, err
 	}
 	var track *webrtc.TrackLocalStaticSample
-	if p.loop != nil {
+	if p.data != nil {
+		err = p.data.attach(p.pc)
+	} else if p.loop != nil {
 		err = p.loop.attach(p.pc)
 	} else {
 		track, err = addSilence(p.pc)
@@ -213,6 +216,9 @@ func (p *peer) run(url, room, role string) (int, error) {
 	case <-time.After(connectFor):
 		return 0, errors.New("not connected in time")
 	}
+	if p.data != nil {
+		return 0, p.data.run(settled)
+	}
 	if p.loop != nil {
 		return p.loop.wait(p.faults)
 	}
@@ -245,11 +251,13 @@ func (p *peer) sendAudio(track *webrtc.TrackLocalStaticSample) (int, error) {
 
 func main() {
 	if len(os.Args) != 4 && len(os.Args) != 5 {
-		fmt.Fprintln(os.Stderr, "usage: pion_peer URL ROOM offer|answer [CODEC]")
+		fmt.Fprintln(os.Stderr, "usage: pion_peer URL ROOM offer|answer [CODEC|data]")
 		os.Exit(2)
 	}
 	p := &peer{faults: make(chan error, 8)}
-	if len(os.Args) == 5 {
+	if len(os.Args) == 5 && os.Args[4] == "data" {
+		p.data = &channels{}
+	} else if len(os.Args) == 5 {
 		p.loop = newLoop(os.Args[4])
 	}
 	sent, err := p.run(os.Args[1], os.Args[2], os.Args[3])
