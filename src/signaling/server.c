@@ -272,6 +272,14 @@ rm_err rmi_sig_server_tell(struct rmi_sig_server *s, const char *peer_id, const 
     return RM_OK;
 }
 
+void rmi_sig_server_offer_failed(struct rmi_sig_server *s, const char *peer_id, const char *reason) {
+    struct conn *c = rmi_sig_server_anywhere(s, peer_id);
+    enter(s);
+    if (c)
+        (void)rmi_sig_server_refuse_offer(s, c, reason);
+    leave(s);
+}
+
 rm_err rmi_sig_server_conn_of(const struct rmi_sig_server *s, const char *peer_id, uint64_t *conn) {
     const struct conn *c = rmi_sig_server_anywhere(s, peer_id);
     if (!c)

@@ -88,6 +88,8 @@ void rmi_sig_server_closed(struct rmi_sig_server *s, int64_t now_us, uint64_t co
 /* A notification to an announced peer, in whatever room (with server mode). Takes `params`. RM_E_NOT_FOUND. */
 rm_err rmi_sig_server_tell(struct rmi_sig_server *s, const char *peer_id, const char *method, json_t *params);
 
+/* An offer of this peer to the server's own, if one waits for its answer, has failed. `reason`: the name of an error. */
+void rmi_sig_server_offer_failed(struct rmi_sig_server *s, const char *peer_id, const char *reason);
 /* The connection of an announced peer. RM_E_NOT_FOUND. */
 rm_err rmi_sig_server_conn_of(const struct rmi_sig_server *s, const char *peer_id, uint64_t *conn);
 

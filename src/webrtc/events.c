@@ -56,8 +56,8 @@ void rmi_webrtc_drain_events(struct rm_webrtc *t) {
         *(in.type == RMI_EP_EV_RECOVERED ? &ev.recovery_ms : &ev.delay_ms) = ms;
         memcpy(ev.peer_id, in.peer_id, sizeof ev.peer_id);
         memcpy(ev.detail, in.detail, sizeof ev.detail);
-        if (t->serve && ev.type == RM_EV_PEER_STATE)
-            rmi_serve_peer_state(t->serve, &ev);
+        if (t->serve)
+            rmi_serve_event(t->serve, &ev);
         rmi_webrtc_emit(t, &ev);
     }
 }

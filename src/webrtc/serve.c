@@ -112,7 +112,7 @@ void rmi_serve_reap(struct rmi_serve_peer *p) {
         free_peer(p);
 }
 
-void rmi_serve_peer_state(struct rmi_serve *s, const rm_event *event) {
+static void tell_state(struct rmi_serve *s, const rm_event *event) {
     struct rmi_serve_peer *p = rmi_serve_get(s, event->peer_id);
     if (!p)
         return;
@@ -125,6 +125,13 @@ void rmi_serve_peer_state(struct rmi_serve *s, const rm_event *event) {
     p->told_state = true;
     p->announced = rmi_signaling_host_tell(s->host, p->id, "peer.state_change", params) == RM_OK;
     rmi_serve_reap(p);
+}
+
+void rmi_serve_event(struct rmi_serve *s, const rm_event *event) {
+    if (event->type == RM_EV_PEER_STATE)
+        tell_state(s, event);
+    else if (event->type == RM_EV_ERROR && event->peer_id[0]) /* a new offer of a connection that goes on as it was */
+        rmi_signaling_host_offer_failed(s->host, event->peer_id, rm_err_name(event->err));
 }
 
 static void on_left(void *ctx, const char *peer_id) {

@@ -9,10 +9,10 @@
 struct rmi_serve;
 
 /* Network thread, or before and after it. */
-rm_err rmi_serve_open(struct rmi_serve *s); /* the loop exists: listens */
-void rmi_serve_close(struct rmi_serve *s);  /* nobody else runs any more */
-void rmi_serve_free(struct rmi_serve **s);  /* accepts NULL */
-void rmi_serve_peer_state(struct rmi_serve *s, const rm_event *event);
+rm_err rmi_serve_open(struct rmi_serve *s);                       /* the loop exists: listens */
+void rmi_serve_close(struct rmi_serve *s);                        /* nobody else runs any more */
+void rmi_serve_free(struct rmi_serve **s);                        /* accepts NULL */
+void rmi_serve_event(struct rmi_serve *s, const rm_event *event); /* the endpoint's */
 /* What the endpoint wants of its signaling socket: here it is a queue to the server in this process. */
 void rmi_serve_socket_open(struct rmi_serve *s);
 void rmi_serve_socket_close(struct rmi_serve *s);

@@ -237,6 +237,11 @@ rm_err rmi_signaling_host_tell(struct rmi_signaling_host *h, const char *peer_id
     return err;
 }
 
+void rmi_signaling_host_offer_failed(struct rmi_signaling_host *h, const char *peer_id, const char *reason) {
+    rmi_sig_server_offer_failed(h->core, peer_id, reason);
+    rearm(h);
+}
+
 size_t rmi_signaling_host_waiting(const struct rmi_signaling_host *h, const char *peer_id) {
     uint64_t id;
     struct rmi_ws_stats stats = {0};

@@ -49,6 +49,8 @@ void rmi_signaling_host_close_own(struct rmi_signaling_host *host);
 /* A notification to an announced peer. Takes `params`. RM_E_NOT_FOUND. */
 rm_err rmi_signaling_host_tell(struct rmi_signaling_host *host, const char *peer_id, const char *method,
                                json_t *params);
+/* Its offer, if one waits for the answer, has failed; `reason` is the name of an error. */
+void rmi_signaling_host_offer_failed(struct rmi_signaling_host *host, const char *peer_id, const char *reason);
 /* Bytes that wait to be sent to it; 0 for an unknown one. */
 size_t rmi_signaling_host_waiting(const struct rmi_signaling_host *host, const char *peer_id);
 

@@ -268,6 +268,8 @@ async def methods(c, url):
         assert listed["peers"][0]["metadata"] == {"name": c.id} and listed["peers"][0]["connected_at"] > 1e9, listed
     assert await c.rpc.refused("peer.sing", {}) == -32601
     assert await c.rpc.refused("peer.offer", {"from": c.id, "to": SERVER, "sdp": "v=1"}) == -32002
+    for sdp in ("v=0\r\nm=audio\r\n", "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"):
+        assert await c.rpc.refused("peer.offer", {"from": c.id, "to": SERVER, "sdp": sdp}) == -32002
     assert await c.rpc.refused("peer.offer", {"from": c.id, "to": "nobody", "sdp": "v=0\r\nm="}) == -32000
     assert await c.rpc.refused("peer.ice_candidate", {"from": c.id, "to": SERVER, "candidate": "bad"}) == -32004
     assert await c.rpc.refused("control.flush_audio", {}) == -32602  # no session yet

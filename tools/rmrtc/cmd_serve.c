@@ -46,9 +46,8 @@ static const char help[] =
     "WEBRTC_JITTER_BUFFER_MS, WEBRTC_MODE.\n";
 
 #define LOADS_MAX 8
-#define SDK_AUDIO_FRAME_US                                                                                             \
-    20000 /* RemoteMedia's server sends no other; aiortc 1.4 stops decoding at another length                          \
-           */
+/* What RemoteMedia's server sends; aiortc 1.4 stops decoding at another length. */
+#define SDK_AUDIO_FRAME_US 20000
 
 struct serve {
     rm_webrtc_config config;
