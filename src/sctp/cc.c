@@ -8,12 +8,10 @@
 #define PERCENT 100
 #define STARTUP_GAIN 277 /* 4 ln 2: doubles each round (BBR) */
 #define DRAIN_GAIN 36
-#define UP_GAIN 125
 #define DOWN_GAIN 75
 #define CWND_GAIN 200
 #define STARTUP_GROWTH 125 /* less than this thrice: the pipe is full */
 #define FULL_ROUNDS 3
-#define STILL_GROWING 110 /* an UP that gained this much is followed by another */
 #define CRUISE_MIN_US RMI_SEC(2)
 #define CRUISE_MAX_US RMI_SEC(3)
 #define FIRST_CRUISE_ROUNDS 2
@@ -28,12 +26,14 @@
 /* Random loss of bad wireless links stays under this; a bottleneck overrun by two flows does not. */
 #define LOSS_LIMIT_PERCENT 10
 #define LOSS_MIN_PACKETS 4 /* fewer say nothing about the rate */
-#define QUEUE_PERCENT 125  /* a standing queue: every round trip of the round is over this and the jitter */
+#define QUEUE_PERCENT 110  /* a standing queue: every round trip of the round is over this and the jitter */
 #define SLOW_SAMPLES 8     /* RFC 9406 4.3: N_RTT_SAMPLE */
 #define QUEUE_SLACK_US RMI_MS(5)
-#define FALLEN_PERCENT 95 /* the rate fell: another flow came or the link became slower */
-#define CUT_PERCENT 90    /* of the measured rate, so that the queue empties */
+#define QUEUE_LEAST_US RMI_MS(15) /* less may be a busy host's doing, and the window of a short path holds no more */
+#define CUT_PERCENT 90            /* of the measured rate, so that the queue empties */
 #define CUT_MOST_PERCENT 70
+#define HOLD_ROUNDS 2
+#define CUTS_MAX 6 /* a queue that half the rate does not empty is that of others, who wait for loss */
 #define SECOND_US 1000000
 
 static uint64_t percent(uint64_t value, uint64_t of) {
@@ -54,6 +54,21 @@ static uint64_t bdp(const struct rmi_sctp_cc *c) {
 
 static int64_t host_slack_us(const struct rmi_sctp_cc *c) {
     return rmi_max64(HOST_SLACK_MIN_US, rmi_min64(c->min_rtt_us / HOST_SLACK_SHARE, HOST_SLACK_US));
+}
+
+static uint64_t root(uint64_t of) {
+    uint64_t r = 0;
+    for (uint64_t bit = (uint64_t)1 << 31; bit > 0; bit >>= 1)
+        if ((r | bit) * (r | bit) <= of)
+            r |= bit;
+    return r;
+}
+
+/* How much more is tried first: as many packets a round trip as the root of those in flight. Of two flows the smaller
+ * one gains more of what it has, and both lose alike, so that their rates approach each other (binomial congestion
+ * control, Bansal and Balakrishnan 2001). */
+static uint64_t first_step(const struct rmi_sctp_cc *c) {
+    return root(bdp(c) / c->mtu) * c->mtu * SECOND_US / (uint64_t)c->min_rtt_us;
 }
 
 void rmi_sctp_cc_init(struct rmi_sctp_cc *c, const struct rmi_rng *rng, size_t mtu) {
@@ -108,12 +123,16 @@ static void take_rate(struct rmi_sctp_cc *c) {
     if (rate > c->round_bw)
         c->round_bw = rate;
     c->round_app_limited = c->round_app_limited || c->sample.app_limited;
+    /* What was in the queue when the model was lowered still comes at the old rate. */
+    const bool may_rise = c->hold_rounds == 0 || (c->state != RMI_SCTP_CC_CRUISE && c->state != RMI_SCTP_CC_DOWN);
+    const uint64_t most = may_rise || bandwidth(c) == 0 ? UINT64_MAX : bandwidth(c);
     if (!c->sample.app_limited || rate >= bandwidth(c))
-        c->bw[0] = rate > c->bw[0] ? rate : c->bw[0];
+        c->bw[0] = rate < c->bw[0] ? c->bw[0] : rate < most ? rate : most;
 }
 
 static bool is_queue(const struct rmi_sctp_cc *c, int64_t rtt_us) {
-    return rtt_us > (int64_t)percent((uint64_t)c->min_rtt_us, QUEUE_PERCENT) + QUEUE_SLACK_US;
+    const int64_t limit_us = (int64_t)percent((uint64_t)c->min_rtt_us, QUEUE_PERCENT) + QUEUE_SLACK_US;
+    return rtt_us > rmi_max64(limit_us, c->min_rtt_us + QUEUE_LEAST_US);
 }
 
 /* A sample near the smallest renews it too: only a path that became longer, or a queue of others, asks for a probe. */
@@ -129,6 +148,7 @@ static void take_rtt(struct rmi_sctp_cc *c, int64_t now_us, int64_t rtt_us) {
 }
 
 static void enter(struct rmi_sctp_cc *c, enum rmi_sctp_cc_state state, int64_t now_us) {
+    const bool again = c->state == state;
     c->state = state;
     switch (state) {
     case RMI_SCTP_CC_CRUISE:
@@ -136,6 +156,7 @@ static void enter(struct rmi_sctp_cc *c, enum rmi_sctp_cc_state state, int64_t n
         break;
     case RMI_SCTP_CC_UP:
         c->up_from_bw = bandwidth(c);
+        c->step = again && 2 * c->step < c->up_from_bw ? 2 * c->step : again ? c->up_from_bw : first_step(c);
         c->bw[1] = c->bw[0];
         c->bw[0] = 0;
         c->phase_until_us = now_us + c->min_rtt_us + host_slack_us(c);
@@ -163,15 +184,12 @@ static bool standing_queue(const struct rmi_sctp_cc *c) {
     return c->round_rtt_us != RMI_NEVER && is_queue(c, c->round_rtt_us);
 }
 
-static bool rate_fell(const struct rmi_sctp_cc *c) {
-    return c->round_bw < percent(bandwidth(c), FALLEN_PERCENT);
-}
-
 static void lower(struct rmi_sctp_cc *c) {
     const uint64_t measured = percent(c->round_bw, CUT_PERCENT), most = percent(bandwidth(c), CUT_MOST_PERCENT);
     const uint64_t to = measured > most ? measured : most;
     for (int i = 0; i < 2; i++)
         c->bw[i] = c->bw[i] < to ? c->bw[i] : to;
+    c->hold_rounds = HOLD_ROUNDS;
 }
 
 /* A round ends when what was sent after its beginning is acknowledged. */
@@ -188,9 +206,12 @@ static void end_round(struct rmi_sctp_cc *c, int64_t now_us) {
             enter(c, RMI_SCTP_CC_DRAIN, now_us);
     } else if (c->state == RMI_SCTP_CC_UP && loss) {
         enter(c, RMI_SCTP_CC_DOWN, now_us);
-    } else if (c->state == RMI_SCTP_CC_CRUISE && !c->round_app_limited &&
-               (loss || (standing_queue(c) && rate_fell(c)))) {
-        lower(c);
+    } else if (c->state == RMI_SCTP_CC_CRUISE && !c->round_app_limited) {
+        const bool queue = standing_queue(c);
+        c->hold_rounds -= c->hold_rounds > 0;
+        if (loss || (queue && c->cuts < CUTS_MAX))
+            lower(c);
+        c->cuts = queue ? c->cuts + 1 : 0;
     }
     c->round_end = c->round_start = c->delivered;
     c->round_lost = c->round_bw = 0;
@@ -220,7 +241,7 @@ static void step(struct rmi_sctp_cc *c, int64_t now_us, uint64_t in_flight) {
         /* The rate is measured a round trip after it is tried. */
         if (now_us < c->phase_until_us + c->min_rtt_us)
             break;
-        if (bandwidth(c) > percent(c->up_from_bw, STILL_GROWING))
+        if (bandwidth(c) > c->up_from_bw + c->step / 2 && c->slow_samples < SLOW_SAMPLES)
             enter(c, RMI_SCTP_CC_UP, now_us);
         else
             enter(c, RMI_SCTP_CC_DOWN, now_us);
@@ -241,17 +262,16 @@ static void step(struct rmi_sctp_cc *c, int64_t now_us, uint64_t in_flight) {
     }
 }
 
-static uint64_t pacing_gain(const struct rmi_sctp_cc *c, int64_t now_us) {
+static uint64_t pacing_gain(const struct rmi_sctp_cc *c) {
     switch (c->state) {
     case RMI_SCTP_CC_STARTUP:
         return STARTUP_GAIN;
     case RMI_SCTP_CC_DRAIN:
         return DRAIN_GAIN;
-    case RMI_SCTP_CC_UP:
-        return now_us < c->phase_until_us ? UP_GAIN : PERCENT;
     case RMI_SCTP_CC_DOWN:
         return DOWN_GAIN;
     case RMI_SCTP_CC_CRUISE:
+    case RMI_SCTP_CC_UP:
     case RMI_SCTP_CC_PROBE_RTT:
         break;
     }
@@ -274,7 +294,9 @@ static void set_limits(struct rmi_sctp_cc *c, int64_t now_us, uint64_t acked) {
         c->cwnd = target;
     }
     c->cwnd = c->cwnd > least ? c->cwnd : least;
-    uint64_t rate = percent(bandwidth(c), pacing_gain(c, now_us));
+    uint64_t rate = percent(bandwidth(c), pacing_gain(c));
+    if (c->state == RMI_SCTP_CC_UP && now_us < c->phase_until_us)
+        rate += c->step;
     const uint64_t least_rate = least * SECOND_US / (uint64_t)c->min_rtt_us;
     rate = rate > least_rate ? rate : least_rate;
     if (!starting || rate > c->pacing)

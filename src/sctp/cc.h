@@ -10,14 +10,15 @@
 /* Congestion control by a model of the path (delivery rate and smallest round trip, after BBR) instead of by loss: a
  * window that halves at each loss cannot hold 60 % of 20 Mbit/s at 100 ms and 1 % random loss (Reno's formula allows
  * 12 packets a round trip, Cubic's no more at that delay; 130 are needed), and pacing at the delivery rate leaves the
- * bottleneck's queue to the media. Loss beyond what such links have at random, or a standing queue while the rate
- * falls, lowers the model. The whole of a round trip is judged at once. */
+ * bottleneck's queue to the media. Loss beyond what such links have at random, or a standing queue, lowers the
+ * model by a share of itself; probes raise it by steps that are relatively larger for who has less: several flows come
+ * to equal rates and leave the queue short. The whole of a round trip is judged at once. */
 
 enum rmi_sctp_cc_state {
     RMI_SCTP_CC_STARTUP,  /* doubles each round until the rate stops growing */
     RMI_SCTP_CC_DRAIN,    /* lets the queue of the start empty */
     RMI_SCTP_CC_CRUISE,   /* at the rate, 2 to 3 s */
-    RMI_SCTP_CC_UP,       /* a quarter over it: is there more? */
+    RMI_SCTP_CC_UP,       /* a step over it: is there more? Twice the step while there is */
     RMI_SCTP_CC_DOWN,     /* lets the queue of that empty */
     RMI_SCTP_CC_PROBE_RTT /* half the window, when no round trip was near the smallest for 10 s */
 };
@@ -45,8 +46,10 @@ struct rmi_sctp_cc {
     int64_t min_rtt_us; /* 0: none yet */
     int64_t min_rtt_seen_us;
     int64_t probe_min_us, phase_until_us;
-    uint64_t up_from_bw;
-    uint64_t round_end; /* `delivered` that ends the round */
+    uint64_t up_from_bw, step; /* bytes a second */
+    int hold_rounds;           /* after a cut, until what was sent before it has come */
+    int cuts;                  /* rounds with a queue since the last without one */
+    uint64_t round_end;        /* `delivered` that ends the round */
     uint64_t round_start, round_lost, round_bw;
     int64_t round_rtt_us;
     bool round_app_limited;

@@ -14,7 +14,7 @@
 /* In the steady state no packet and no message makes a heap call, small or large, sent on without end or one by one. */
 
 #define SLOTS 4096
-#define WARM_US RMI_SEC(3)
+#define WARM_US RMI_SEC(9) /* the largest queue of the link has been seen */
 #define MEASURED_US RMI_SEC(5)
 #define DELAY_US RMI_MS(5)
 #define STEP_US 100
