@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "echo.h"
+#include "file_receive.h"
+#include "file_wire.h"
 #include "pipeline.h"
 #include "png_write.h"
 #include "publish.h"
@@ -53,6 +56,8 @@ static const char help[] =
     "  --no-audio, --no-video\n"
     "\n"
     "  --echo             send every message of a data channel back\n"
+    "  --save-files DIR   store files that peers send (`rmrtc send --file`); none is replaced\n"
+    "  --save-max MB      of one file, 1..1000000; default 4294\n"
     "  --await-picture    leave as soon as a picture has come\n"
     "  --duration S       leave after S seconds\n"
     "  --until-connected N  leave as soon as N peers are connected\n"
@@ -68,7 +73,11 @@ struct join {
     const char *pipeline, *record, *snapshot, *snapshot_sent, *loads[LOADS_MAX];
     size_t load_count;
     bool await_picture, echo;
-    rm_webrtc *transport; /* for callbacks */
+    const char *save_files;
+    long save_max_mb;            /* 0: the default */
+    struct echo *channel_echo;   /* of channels but "control" */
+    struct file_receiver *files; /* NULL: none are stored */
+    rm_webrtc *transport;        /* for callbacks */
     struct sink *sink;
     struct publisher *publisher;
     long settle_s;
@@ -207,6 +216,11 @@ static bool set_media_option(struct join *j, int o, const char *arg) {
     case 'e':
         j->echo = true;
         return true;
+    case 'D':
+        j->save_files = arg;
+        return true;
+    case 'M':
+        return parse_number("--save-max", arg, 1, 1000000, &j->save_max_mb);
     default:
         return set_media_number(j, o, arg);
     }
@@ -267,12 +281,26 @@ static void on_message(const char *peer_id, const char *label, rm_runtime_data *
         fprintf(stderr, "rmrtc join: --echo: %s on %s: %s\n", peer_id, label, rm_strerror(err));
 }
 
+static void on_channel_data(const char *peer_id, uint16_t channel, const char *label, bool binary, const uint8_t *data,
+                            size_t size, void *user) {
+    struct join *j = user;
+    if (!strcmp(label, FILE_CHANNEL) && j->files)
+        file_receiver_data(j->files, peer_id, channel, binary, data, size);
+    else if (j->channel_echo)
+        echo_data(j->channel_echo, j->transport, peer_id, channel, binary, data, size);
+}
+
 /* Takes every waiting event. False: the transport has stopped. */
-static bool take_events(rm_webrtc *t, struct view *view) {
+static bool take_events(struct join *j, struct view *view) {
     rm_event ev;
     rm_err err;
-    while ((err = rm_webrtc_poll(t, &ev, 0)) == RM_OK)
+    while ((err = rm_webrtc_poll(j->transport, &ev, 0)) == RM_OK) {
         view_event(view, &ev);
+        if (j->channel_echo)
+            echo_event(j->channel_echo, j->transport, &ev);
+        if (j->files)
+            file_receiver_event(j->files, &ev);
+    }
     return err == RM_E_AGAIN;
 }
 
@@ -307,7 +335,7 @@ static int watch(struct join *j, rm_webrtc *t, int signal_fd) {
     int64_t start = rmi_now_us(), next_line = start + 1000000;
     bool leaving = false;
     for (;;) {
-        if (!take_events(t, &view))
+        if (!take_events(j, &view))
             break;
         int64_t now = rmi_now_us();
         view_refresh(&view);
@@ -336,6 +364,25 @@ static int watch(struct join *j, rm_webrtc *t, int signal_fd) {
     return view.ever_connected && !failed ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* ---- data channels ---- */
+
+/* False: the message is printed. */
+static bool open_channels(struct join *j) {
+    char detail[RM_DETAIL_MAX] = "";
+    rm_err err = RM_OK;
+    if (j->save_files)
+        err = file_receiver_create(j->save_files,
+                                   j->save_max_mb ? (uint64_t)j->save_max_mb * 1000000 : FILE_SIZE_MAX_DEFAULT,
+                                   &j->files, detail, sizeof detail);
+    if (!err && j->echo && !(j->channel_echo = echo_create()))
+        err = RM_E_NO_MEMORY;
+    if (err)
+        fprintf(stderr, "rmrtc join: --save-files: %s\n", detail[0] ? detail : rm_strerror(err));
+    j->config.on_message = j->echo ? on_message : NULL;
+    j->config.on_channel_data = j->echo || j->files ? on_channel_data : NULL;
+    return !err;
+}
+
 /* ---- media ---- */
 
 /* False: the message is printed. */
@@ -346,7 +393,6 @@ static bool open_sink(struct join *j) {
     if (err)
         fprintf(stderr, "rmrtc join: %s\n", detail[0] ? detail : rm_strerror(err));
     j->config.user = j;
-    j->config.on_message = j->echo ? on_message : NULL;
     j->config.on_media = j->pipeline ? NULL : on_media;
     j->config.on_output = j->pipeline ? on_output : NULL;
     return !err;
@@ -394,13 +440,17 @@ static bool save_snapshots(struct join *j) {
 static int join(struct join *j) {
     int signal_fd = open_signal_fd();
     rm_webrtc *t = NULL;
-    if (!open_sink(j)) {
+    if (!open_sink(j) || !open_channels(j)) {
+        file_receiver_destroy(&j->files);
+        sink_destroy(&j->sink);
         close(signal_fd);
         return EXIT_FAILURE;
     }
     rm_err err = rm_webrtc_create(&j->config, &t);
     bool ok = !err && (!j->pipeline || pipeline_set("join", t, j->pipeline, j->loads, j->load_count));
     j->transport = t;
+    if (ok && j->files)
+        file_receiver_start(j->files, t);
     if (ok)
         err = rm_webrtc_start(t);
     if (err)
@@ -412,7 +462,10 @@ static int join(struct join *j) {
             code = EXIT_FAILURE;
     }
     publisher_stop(&j->publisher);
+    file_receiver_stop(j->files);
     rm_webrtc_destroy(&t);
+    file_receiver_destroy(&j->files);
+    echo_destroy(&j->channel_echo);
     sink_destroy(&j->sink);
     close(signal_fd);
     return code;
@@ -448,6 +501,8 @@ static int run(int argc, char **argv) {
                                             {"no-video", no_argument, NULL, 'y'},
                                             {"await-picture", no_argument, NULL, 'w'},
                                             {"echo", no_argument, NULL, 'e'},
+                                            {"save-files", required_argument, NULL, 'D'},
+                                            {"save-max", required_argument, NULL, 'M'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-static const struct command *const commands[] = {&cmd_demo,  &cmd_signal,   &cmd_join, &cmd_serve,
-                                                 &cmd_bench, &cmd_validate, &cmd_nodes};
+static const struct command *const commands[] = {&cmd_demo,  &cmd_signal, &cmd_join,     &cmd_send,
+                                                 &cmd_serve, &cmd_bench,  &cmd_validate, &cmd_nodes};
 
 static void usage(FILE *out) {
     fprintf(out, "usage: rmrtc COMMAND [OPTIONS]\n\ncommands:\n");
