@@ -46,6 +46,7 @@ rm_err rmi_sig_server_create(const struct rmi_sig_server_config *config, struct 
     s->config = *config;
     rmi_list_init(&s->rooms);
     s->next_id = 1;
+    s->own_took = UINT64_MAX;
     s->deadline = RMI_NEVER;
     if (config->token && !(s->token = strdup(config->token))) {
         rmi_sig_server_destroy(&s);
@@ -126,6 +127,7 @@ struct conn *rmi_sig_server_member(const struct room *room, const char *peer_id)
 void rmi_sig_server_say(struct rmi_sig_server *s, struct conn *c, char *text, size_t len) {
     if (text && !c->dead) {
         s->stats.messages_out++;
+        s->own_sent += c->own;
         s->config.cb.send(s->config.cb.ctx, c->id, text, len);
     }
     free(text);
@@ -256,6 +258,10 @@ rm_err rmi_sig_server_open_own(struct rmi_sig_server *s, int64_t now_us, uint64_
     s->own->own = true;
     *conn = s->own->id;
     return RM_OK;
+}
+
+void rmi_sig_server_own_took(struct rmi_sig_server *s, uint64_t messages) {
+    s->own_took = messages;
 }
 
 rm_err rmi_sig_server_tell(struct rmi_sig_server *s, const char *peer_id, const char *method, json_t *params) {

@@ -78,6 +78,9 @@ rm_err rmi_sig_server_open(struct rmi_sig_server *s, int64_t now_us, uint64_t *c
 /* The connection of the server's own peer; it is trusted, and the only one that may announce itself by that id.
  * RM_E_STATE: there is no such mode, or it is open. RM_E_NO_MEMORY. */
 rm_err rmi_sig_server_open_own(struct rmi_sig_server *s, int64_t now_us, uint64_t *conn);
+/* How many messages the server's own peer had taken when it wrote those that follow: a goodbye of its old connection
+ * must not be taken for the answer to an offer that it has not seen yet. Not called at all: it takes them at once. */
+void rmi_sig_server_own_took(struct rmi_sig_server *s, uint64_t messages);
 /* One whole text message. Unknown connections are ignored. */
 void rmi_sig_server_input(struct rmi_sig_server *s, int64_t now_us, uint64_t conn, const char *text, size_t len);
 /* A pong or any other sign of life. */
@@ -88,7 +91,8 @@ void rmi_sig_server_closed(struct rmi_sig_server *s, int64_t now_us, uint64_t co
 /* A notification to an announced peer, in whatever room (with server mode). Takes `params`. RM_E_NOT_FOUND. */
 rm_err rmi_sig_server_tell(struct rmi_sig_server *s, const char *peer_id, const char *method, json_t *params);
 
-/* An offer of this peer to the server's own, if one waits for its answer, has failed. `reason`: the name of an error. */
+/* An offer of this peer to the server's own, if one waits for its answer, has failed. `reason`: the name of an error.
+ */
 void rmi_sig_server_offer_failed(struct rmi_sig_server *s, const char *peer_id, const char *reason);
 /* The connection of an announced peer. RM_E_NOT_FOUND. */
 rm_err rmi_sig_server_conn_of(const struct rmi_sig_server *s, const char *peer_id, uint64_t *conn);

@@ -50,6 +50,7 @@ void rmi_sig_server_hold_offer(struct rmi_sig_server *s, int64_t now_us, struct 
         refuse(s, c, RMI_RPC_NEGOTIATION_IN_PROGRESS, "a newer offer took the place of this one", NULL);
     c->offered = c->offer_waits = true;
     c->offer_id = json_incref(id);
+    c->offer_number = s->own_sent; /* it was the last */
     c->offer_until_us = now_us + s->config.mode.answer_timeout_us;
     s->deadline = rmi_min64(s->deadline, c->offer_until_us);
     for (size_t i = 0; i < json_array_size(c->early) && s->own; i++)
@@ -58,9 +59,14 @@ void rmi_sig_server_hold_offer(struct rmi_sig_server *s, int64_t now_us, struct 
     c->early = NULL;
 }
 
+/* What the own peer says now was written before it saw the offer that waits. */
+static bool is_older(const struct rmi_sig_server *s, const struct conn *c) {
+    return s->own_took < c->offer_number;
+}
+
 bool rmi_sig_server_answer_offer(struct rmi_sig_server *s, struct conn *c, const char *sdp) {
-    if (!c->offer_waits)
-        return false;
+    if (!c->offer_waits || is_older(s, c))
+        return c->offer_waits;
     size_t len = 0;
     json_t *result =
         json_pack("{s:s, s:s, s:s, s:s}", "type", "answer", "sdp", sdp, "from", s->own_id, "to", c->peer_id);
@@ -71,8 +77,8 @@ bool rmi_sig_server_answer_offer(struct rmi_sig_server *s, struct conn *c, const
 }
 
 bool rmi_sig_server_refuse_offer(struct rmi_sig_server *s, struct conn *c, const char *reason) {
-    if (!c->offer_waits)
-        return false;
+    if (!c->offer_waits || is_older(s, c))
+        return c->offer_waits;
     const rm_err err = rmi_err_by_name(reason, RM_E_INTERNAL);
     const int code = err == RM_E_LIMIT                            ? RMI_RPC_SESSION_LIMIT
                      : err == RM_E_SDP || err == RM_E_SDP_PROFILE ? RMI_RPC_OFFER_INVALID

@@ -138,6 +138,7 @@ static void early_candidates_follow_their_offer(void **state) {
 static void offers_that_fail_say_why(void **state) {
     (void)state;
     struct rig r;
+    struct rmi_sig_server_stats stats;
     const uint64_t own = open_rig(&r, 0, NULL);
     const uint64_t stranger = connect_one(&r);
     offer(&r, stranger, 1, "x");
@@ -165,6 +166,17 @@ static void offers_that_fail_say_why(void **state) {
         expect_error(&r, a, rows[i].code);
         expect_nothing(&r, a);
     }
+    rmi_sig_server_stats(r.s, &stats); /* a goodbye that was written before the offer is none of its business */
+    drop_inbox(&r, own);
+    rmi_sig_server_own_took(r.s, 0);
+    offer(&r, a, 3, "ann");
+    say(&r, own, "{\"id\":4,\"method\":\"peer.disconnect\",\"params\":{\"peer_id\":\"ann\"}}");
+    say_to(&r, own, ANSWER, "ann");
+    expect_nothing(&r, a);
+    rmi_sig_server_own_took(r.s, stats.messages_out);
+    say_to(&r, own, ANSWER, "ann");
+    expect(&r, a, "{'id':3,'result':{'type':'answer','sdp':'v=0 answer','from':'" SERVER "','to':'ann'}}");
+    drop_inbox(&r, own);
     offer(&r, a, 3, "ann");
     offer(&r, a, 4, "ann"); /* takes the place of the one before */
     expect_error(&r, a, RMI_RPC_NEGOTIATION_IN_PROGRESS);

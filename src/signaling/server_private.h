@@ -35,6 +35,7 @@ struct conn {
     bool offered;           /* to that peer, once at least */
     bool offer_waits;       /* for its answer */
     json_t *offer_id;       /* of the request; NULL: null */
+    uint64_t offer_number;  /* of own_sent */
     int64_t offer_until_us; /* RMI_NEVER: none waits */
     json_t *early;          /* parameters of candidates that came before the first offer */
 };
@@ -44,6 +45,7 @@ struct rmi_sig_server {
     char *token;
     char own_id[RMI_SIG_MAX_ID + 1]; /* of the server's own peer; "": none */
     struct conn *own;                /* its connection */
+    uint64_t own_sent, own_took;     /* messages to it */
     struct conn **conns;             /* ascending by id */
     size_t count, capacity;
     struct rmi_list rooms;
@@ -74,7 +76,8 @@ struct conn *rmi_sig_server_target(const struct rmi_sig_server *s, const struct 
 struct conn *rmi_sig_server_anywhere(const struct rmi_sig_server *s, const char *peer_id);
 /* An offer of `c` was passed on to the own peer: its request `id` waits for the answer. */
 void rmi_sig_server_hold_offer(struct rmi_sig_server *s, int64_t now_us, struct conn *c, json_t *id);
-/* The answer of the own peer. False: nothing waits for it. */
+/* The answer of the own peer. False: nothing waits for it. True also when it is about something older: then it is lost.
+ */
 bool rmi_sig_server_answer_offer(struct rmi_sig_server *s, struct conn *c, const char *sdp);
 /* The own peer refuses; `reason` is the name of an error, or NULL. False: nothing waits. */
 bool rmi_sig_server_refuse_offer(struct rmi_sig_server *s, struct conn *c, const char *reason);

@@ -223,6 +223,7 @@ static void push_text(struct rmi_serve *s, struct rmi_list *to, const char *text
     struct rmi_serve_text *t = malloc(sizeof *t + len + 1);
     if (!t)
         return; /* as lost on the way; negotiation has its time-outs */
+    t->took = s->took;
     t->len = len;
     memcpy(t->text, text, len);
     t->text[len] = '\0';
@@ -279,10 +280,11 @@ static void run_job(void *ctx) {
             rmi_endpoint_signaling_down(ep, rmi_now_us(), RM_E_NO_MEMORY, "no memory for the server's own peer");
     }
     while ((t = pop_text(&s->to_core))) {
-        rmi_signaling_host_own_input(s->host, t->text, t->len);
+        rmi_signaling_host_own_input(s->host, t->text, t->len, t->took);
         free(t);
     }
     while ((t = pop_text(&s->to_endpoint))) { /* what it answers comes with the next run */
+        s->took++;
         rmi_endpoint_signaling_text(ep, rmi_now_us(), t->text, t->len);
         free(t);
     }

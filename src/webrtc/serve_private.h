@@ -20,6 +20,7 @@
 
 struct rmi_serve_text {
     struct rmi_list node;
+    uint64_t took; /* messages to the endpoint that it had taken then */
     size_t len;
     char text[];
 };
@@ -83,6 +84,7 @@ struct rmi_serve {
     struct rmi_job job;
     bool opening, open; /* the endpoint's signaling */
     struct rmi_list to_core, to_endpoint;
+    uint64_t took;
     int64_t unix_offset_us;
     uint64_t last_tap;
 

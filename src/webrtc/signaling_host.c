@@ -219,7 +219,8 @@ rm_err rmi_signaling_host_open_own(struct rmi_signaling_host *h) {
     return err;
 }
 
-void rmi_signaling_host_own_input(struct rmi_signaling_host *h, const char *text, size_t len) {
+void rmi_signaling_host_own_input(struct rmi_signaling_host *h, const char *text, size_t len, uint64_t took) {
+    rmi_sig_server_own_took(h->core, took);
     rmi_sig_server_input(h->core, rmi_now_us(), h->own, text, len);
     rearm(h);
 }

@@ -44,7 +44,8 @@ uint16_t rmi_signaling_host_port(const struct rmi_signaling_host *host);
 
 /* With a peer of the server's own: its connection, and messages from it. Not inside a callback of this object. */
 rm_err rmi_signaling_host_open_own(struct rmi_signaling_host *host);
-void rmi_signaling_host_own_input(struct rmi_signaling_host *host, const char *text, size_t len);
+/* `took`: how many messages of own_send it had taken when it wrote this. */
+void rmi_signaling_host_own_input(struct rmi_signaling_host *host, const char *text, size_t len, uint64_t took);
 void rmi_signaling_host_close_own(struct rmi_signaling_host *host);
 /* A notification to an announced peer. Takes `params`. RM_E_NOT_FOUND. */
 rm_err rmi_signaling_host_tell(struct rmi_signaling_host *host, const char *peer_id, const char *method,

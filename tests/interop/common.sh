@@ -107,6 +107,19 @@ start_signal() {
     url=$(sed -n 's/^listening on //p' "$tmp/signal")
 }
 
+# start_serve [OPTION...]: server mode with a pipeline that gives everything back, its node "echo". Sets `url`, `serve_pid`.
+start_serve() {
+    "$RMRTC" serve "$here/../../examples/pipelines/echo.yaml" --listen 127.0.0.1:0 "$@" >"$tmp/serve" 2>"$tmp/serve.err" \
+        </dev/null &
+    serve_pid=$!
+    pids+=("$serve_pid")
+    wait_for 5 grep -q listening "$tmp/serve" || {
+        echo "not ok serve: rmrtc serve does not listen: $(cat "$tmp/serve.err")"
+        exit 1
+    }
+    url=$(sed -n 's/^listening on //p' "$tmp/serve")
+}
+
 # start_join ROOM [OPTION...]: rmrtc as "rm"; its lines go to $tmp/ROOM.json. Sets `join_pid`.
 start_join() {
     local room=$1
