@@ -234,7 +234,8 @@ static void on_event(void *ctx, void *peer, const struct rmi_channels_event *ev)
         break;
     case RMI_CHANNELS_EV_CLOSED:
         if (p->at[ev->channel])
-            end_channel(p->at[ev->channel], ev->err, "the channel could not be opened");
+            end_channel(p->at[ev->channel], ev->err,
+                        ev->err ? "the channel could not be opened" : "the peer has closed the channel");
         break;
     case RMI_CHANNELS_EV_LOW:
         if (p->at[ev->channel])
