@@ -147,6 +147,7 @@ static void client_open(struct client *c, const struct rmi_signaling_thread *add
     snprintf(id, sizeof id, "client-%d", number);
     rmt_config(&config, address, id);
     config.token = "secret";
+    config.auto_connect = false; /* the other clients are in the room, too */
     config.enable_video = number % 2; /* and some with data and sound only */
     config.on_channel_data = on_channel_data;
     config.user = c;
