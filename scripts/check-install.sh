@@ -52,6 +52,13 @@ pids+=($!)
 for _ in $(seq 100); do grep -q "visitor is connected" "$tmp/example" && break; sleep 0.05; done
 grep -q "visitor is connected" "$tmp/example" || { echo "the example did not report the peer:"; cat "$tmp/example"; exit 1; }
 
+stdbuf -oL "$tmp/04_data_channel" "$url" hello >"$tmp/words" &
+pids+=($!)
+"$tmp/usr/bin/rmrtc" join "$url" --peer-id echoer --echo --duration 20 >>"$tmp/log" &
+pids+=($!)
+for _ in $(seq 100); do grep -q "echoer on words: hello" "$tmp/words" && break; sleep 0.05; done
+grep -q "echoer on words: hello" "$tmp/words" || { echo "04_data_channel had no answer:"; cat "$tmp/words"; exit 1; }
+
 # The blurred picture comes back: as a PNG it is well below what was sent (about 60 %; unprocessed, it is above).
 stdbuf -oL "$tmp/01_blur_call" "$url" blur examples/pipelines/blur.yaml >"$tmp/blur" 2>&1 &
 blur=$!
@@ -65,4 +72,4 @@ back=$(stat -c %s "$tmp/back.png") sent=$(stat -c %s "$tmp/sent.png")
 ((back * 10 < sent * 8)) || { echo "01_blur_call did not blur: $back bytes came back for $sent"; exit 1; }
 kill -INT $blur
 wait $blur || { echo "01_blur_call did not end well: $?"; exit 1; }
-echo "check-install: $count example(s) by pkg-config, one by CMake; the first connects, the second blurs pictures"
+echo "check-install: $count example(s) by pkg-config, one by CMake; the first connects, another blurs pictures, one talks on a data channel"
