@@ -56,6 +56,7 @@ void rmi_media_peer_unref(struct rmi_media_peer *p) {
     if (atomic_fetch_sub(&p->refs, 1) != 1)
         return;
     struct rmi_media *m = p->media;
+    rmi_media_speech_fini(&p->speech);
     for (size_t k = 0; k < RMI_RTP_KINDS; k++)
         rmi_media_track_fini(&p->own[k]);
     free_ring(&p->audio_ring);

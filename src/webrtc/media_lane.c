@@ -70,12 +70,7 @@ static void tell(struct rmi_media_peer *p, rm_event *ev) {
     }
 }
 
-/* In server mode, to the client's data channel. */
-static void serve_output(struct rmi_media_peer *p, const rm_transport_data *output) {
-    struct rmi_serve *serve = p->media->t->serve;
-    rm_err err = serve ? rmi_serve_output(serve, p->id, output) : RM_OK;
-    if (!err || err == RM_E_NOT_FOUND)
-        return;
+static void tell_lost_output(struct rmi_media_peer *p, rm_err err) {
     const int64_t now_us = rmi_now_us();
     rm_event ev = {.type = RM_EV_PIPELINE, .err = err == RM_E_AGAIN ? RM_E_LIMIT : err};
     pthread_mutex_lock(&p->mutex);
@@ -84,10 +79,20 @@ static void serve_output(struct rmi_media_peer *p, const rm_transport_data *outp
     if (due)
         p->loss_told_us = now_us;
     pthread_mutex_unlock(&p->mutex);
-    snprintf(ev.detail, sizeof ev.detail, "%llu outputs so far did not fit into the data channel: %s",
+    snprintf(ev.detail, sizeof ev.detail, "%llu outputs so far could not be sent to the client: %s",
              (unsigned long long)lost, rm_strerror(err));
     if (due)
         tell(p, &ev);
+}
+
+/* In server mode, to the client's data channel; sound that comes faster than it is heard waits. */
+static void serve_output(struct rmi_media_peer *p, const rm_transport_data *output) {
+    struct rmi_serve *serve = p->media->t->serve;
+    rm_err err = !serve                                ? RM_OK
+                 : rm_runtime_data_audio(output->data) ? rmi_media_speech_put(p, output->data)
+                                                       : rmi_serve_output(serve, p->id, output);
+    if (err && err != RM_E_NOT_FOUND)
+        tell_lost_output(p, err);
 }
 
 static void on_output(rm_stream_session *session, const rm_transport_data *output, void *user) {
@@ -97,7 +102,10 @@ static void on_output(rm_stream_session *session, const rm_transport_data *outpu
     switch (rm_runtime_data_type(output->data)) {
     case RM_DATA_AUDIO:
         measure(p, output, RMI_RTP_AUDIO);
-        rmi_media_track_audio(&p->own[RMI_RTP_AUDIO], output->data);
+        if (m->t->serve)
+            serve_output(p, output);
+        else
+            rmi_media_track_audio(&p->own[RMI_RTP_AUDIO], output->data);
         break;
     case RM_DATA_VIDEO:
         measure(p, output, RMI_RTP_VIDEO);
@@ -301,7 +309,7 @@ void *rmi_media_lane_main(void *peer) {
     rmi_set_thread_priority(p->media->priority); /* made by the network thread */
     while (!atomic_load(&p->closing)) {
         change_pipeline(p);
-        int64_t next = serve(p);
+        int64_t next = rmi_min64(serve(p), rmi_media_speech_serve(p));
         pthread_mutex_lock(&p->mutex);
         if (!p->woken && !atomic_load(&p->closing))
             rmi_media_wait(&p->wake, &p->mutex, next);

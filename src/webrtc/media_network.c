@@ -28,6 +28,7 @@ static rm_err create_peer(struct rmi_media *m, const char *peer_id, struct rmi_m
     atomic_init(&p->refs, 1);
     atomic_init(&p->audio_idle, true);
     pthread_mutex_init(&p->mutex, NULL);
+    rmi_media_speech_init(&p->speech);
     pthread_mutex_lock(&m->mutex);
     m->live++;
     pthread_mutex_unlock(&m->mutex);

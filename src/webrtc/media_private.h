@@ -75,6 +75,14 @@ struct rmi_media_report {
     uint32_t timestamp;
 };
 
+/* Sound of a pipeline that waits for its time, in server mode; see media_speech.c. */
+struct rmi_media_speech {
+    pthread_mutex_t mutex; /* held while a piece is encoded */
+    struct rmi_list pieces;
+    int64_t waiting_us; /* their length */
+    int64_t until_us;   /* what was sent lasts until then */
+};
+
 struct rmi_media_peer {
     struct rmi_list node; /* media->peers while it is up */
     struct rmi_media *media;
@@ -112,6 +120,8 @@ struct rmi_media_peer {
 
     _Atomic uint64_t sequence; /* inputs of the session so far */
     _Atomic int64_t input_at_us[RMI_MEDIA_SEQUENCES];
+
+    struct rmi_media_speech speech;
 
     /* Sound thread. */
     struct rmi_audio_receiver *audio;
@@ -200,6 +210,16 @@ void rmi_media_release_session(struct rmi_media_peer *p);
 void *rmi_media_lane_main(void *peer);
 /* One item into the peer's session, or to the application. */
 void rmi_media_deliver(struct rmi_media_peer *p, rm_runtime_data *data);
+
+/* media_speech.c */
+void rmi_media_speech_init(struct rmi_media_speech *s);
+void rmi_media_speech_fini(struct rmi_media_speech *s);
+/* Sound for the peer's own track. RM_E_AGAIN: a minute of it waits. RM_E_NO_MEMORY, and what the encoder gives. */
+rm_err rmi_media_speech_put(struct rmi_media_peer *p, rm_runtime_data *audio);
+/* Lane: sends what is due; the next deadline. */
+int64_t rmi_media_speech_serve(struct rmi_media_peer *p);
+/* Throws away what waits; how many pieces of 20 ms. */
+uint64_t rmi_media_speech_flush(struct rmi_media_peer *p);
 
 /* media_track.c */
 rm_err rmi_media_track_init(struct rmi_media_track *track, struct rmi_media *m, struct rmi_media_peer *peer);

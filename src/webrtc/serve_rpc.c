@@ -242,7 +242,12 @@ static int on_set_node_state(struct call *call, json_t **result) {
 static int on_flush_audio(struct call *call, json_t **result) {
     if (!call->session)
         return refuse(call, no_session);
-    const uint64_t dropped = rm_stream_session_flush_audio(call->session);
+    uint64_t dropped = rm_stream_session_flush_audio(call->session);
+    struct rmi_media_peer *media = rmi_media_find(call->s->t->media, call->p->id);
+    if (media) {
+        dropped += rmi_media_speech_flush(media);
+        rmi_media_peer_unref(media);
+    }
     *result = json_pack("{s:b, s:I}", "flushed", 1, "frames_dropped", (json_int_t)dropped);
     return 0;
 }

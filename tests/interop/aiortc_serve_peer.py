@@ -160,12 +160,14 @@ class Client:
         return await self.rpc.request("peer.announce", {
             "peer_id": self.id, "capabilities": ["audio", "video", "data"], "user_data": {"name": self.id}})
 
-    async def call(self, audio=True):
+    async def call(self, audio=True, listen=False):
         """An offer to the server. Its candidates go before it, one by one, as those of a hasty browser."""
         self.pc = RTCPeerConnection()
         self.heard, self.messages, self.control_events = 0, asyncio.Queue(), asyncio.Queue()
         if audio:
             self.pc.addTrack(Tone())
+        if listen:
+            self.pc.addTransceiver("audio", direction="recvonly")
 
         @self.pc.on("track")
         def on_track(track):
@@ -379,6 +381,37 @@ async def a_node_is_switched_off(c, url):
     assert result["flushed"] is True and result["frames_dropped"] >= 0, result
 
 
+async def speech_is_paced_and_flushed(c, url):
+    """Six seconds of sound at once, as from a node that speaks: they come as fast as they are heard, until somebody
+    interrupts."""
+    other = Client("listener")
+    await other.join(url)
+    await other.call(audio=False, listen=True)
+
+    def speak(seconds):
+        for i in range(int(seconds * 10)):  # 100 ms each
+            samples = b"".join(struct.pack("<f", math.sin(2 * math.pi * 440 * n / 16000)) for n in range(1600))
+            other.data.send(message(f1=message(f1=samples, f2=16000, f3=1, f4=1, f5=1600)))
+
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    speak(3)
+    while other.heard < 140:  # of 150; the last few wait in the jitter buffer of aiortc until more comes
+        assert loop.time() < begin + PATIENCE_S, f"only {other.heard} of 150 frames in {PATIENCE_S} s"
+        await asyncio.sleep(0.02)
+    took = loop.time() - begin
+    assert took > 2, f"3 s of sound came within {took:.1f} s"
+    speak(6)
+    await asyncio.sleep(0.5)
+    result = await other.rpc.request("control.flush_audio", {})
+    assert 150 < result["frames_dropped"] < 300, result
+    await asyncio.sleep(0.5)
+    heard = other.heard
+    await asyncio.sleep(0.5)
+    assert other.heard <= heard + 2, f"{other.heard - heard} frames came after the flush"
+    await other.leave()
+
+
 async def the_control_channel_works(c, url):
     await c.frame(f2=message(f1=addr(OUT)))
     error = await c.control_event(4)
@@ -473,7 +506,7 @@ async def clients_call_one_another(c, url):
 
 
 CASES = [methods, loading_is_told, states_are_told, data_goes_through, sound_goes_through, topics_are_watched,
-         a_node_is_switched_off, the_control_channel_works, items_are_intercepted, an_offer_again_rebuilds,
+         a_node_is_switched_off, speech_is_paced_and_flushed, the_control_channel_works, items_are_intercepted, an_offer_again_rebuilds,
          clients_call_one_another]
 
 
