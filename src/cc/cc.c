@@ -49,8 +49,8 @@ bool rmi_cc_poll_probe(struct rmi_cc *cc, int64_t now_us, struct rmi_cc_probe *o
     return cc->ops->poll_probe(cc->self, now_us, out);
 }
 
-int64_t rmi_cc_next_deadline(const struct rmi_cc *cc) {
-    return cc->ops->next_deadline(cc->self);
+int64_t rmi_cc_next_deadline(const struct rmi_cc *cc, bool can_probe) {
+    return cc->ops->next_deadline(cc->self, can_probe);
 }
 
 void rmi_cc_timeout(struct rmi_cc *cc, int64_t now_us) {

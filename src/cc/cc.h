@@ -61,7 +61,7 @@ struct rmi_cc_ops {
     void (*remb)(void *self, int64_t now_us, double bps);
     void (*set_rate)(void *self, int64_t now_us, double bps);
     bool (*poll_probe)(void *self, int64_t now_us, struct rmi_cc_probe *out);
-    int64_t (*next_deadline)(const void *self);
+    int64_t (*next_deadline)(const void *self, bool can_probe);
     void (*timeout)(void *self, int64_t now_us);
     void (*get)(const void *self, struct rmi_cc_status *out);
 };
@@ -91,7 +91,8 @@ void rmi_cc_remb(struct rmi_cc *cc, int64_t now_us, double bps);
 void rmi_cc_set_rate(struct rmi_cc *cc, int64_t now_us, double bps);
 /* A probe that is to be sent now. False: none is due. */
 bool rmi_cc_poll_probe(struct rmi_cc *cc, int64_t now_us, struct rmi_cc_probe *out);
-int64_t rmi_cc_next_deadline(const struct rmi_cc *cc);
+/* can_probe: it would be asked for a probe then. */
+int64_t rmi_cc_next_deadline(const struct rmi_cc *cc, bool can_probe);
 void rmi_cc_timeout(struct rmi_cc *cc, int64_t now_us);
 void rmi_cc_get(const struct rmi_cc *cc, struct rmi_cc_status *out);
 

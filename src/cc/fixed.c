@@ -57,8 +57,8 @@ static bool poll_probe(void *self, int64_t now_us, struct rmi_cc_probe *out) {
     return false;
 }
 
-static int64_t next_deadline(const void *self) {
-    (void)self;
+static int64_t next_deadline(const void *self, bool can_probe) {
+    (void)self, (void)can_probe;
     return RMI_NEVER;
 }
 

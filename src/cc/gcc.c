@@ -235,9 +235,12 @@ static int64_t silence_deadline(const struct gcc *g) {
     return rmi_max64(g->sent_us, g->silence_us) + SILENCE_US + 2 * g->rtt_us;
 }
 
-static int64_t next_deadline(const void *self) {
+static int64_t next_deadline(const void *self, bool can_probe) {
     const struct gcc *g = self;
-    return rmi_min64(rmi_cc_probe_plan_deadline(&g->plan, g->alr.limited, g->alr.since_us), silence_deadline(g));
+    const int64_t silence = silence_deadline(g);
+    if (!can_probe)
+        return silence;
+    return rmi_min64(rmi_cc_probe_plan_deadline(&g->plan, g->alr.limited, g->alr.since_us), silence);
 }
 
 static void timeout(void *self, int64_t now_us) {

@@ -169,7 +169,7 @@ static inline void lab_pace(struct lab *lab, struct lab_flow *f) {
     struct rmi_cc_probe probe;
     rmi_cc_get(&f->cc, &s);
     rmi_pacer_set_rate(&f->pacer, lab->now_us, s.pacing_bps);
-    if (!f->pacer.probing && rmi_cc_next_deadline(&f->cc) <= lab->now_us &&
+    if (!f->pacer.probing && rmi_cc_next_deadline(&f->cc, true) <= lab->now_us &&
         rmi_cc_share_may_probe(&f->member, lab->now_us, RMI_MS(50)) && rmi_cc_poll_probe(&f->cc, lab->now_us, &probe)) {
         rmi_pacer_probe(&f->pacer, lab->now_us, &probe);
         f->probes++;
@@ -217,7 +217,7 @@ static inline void lab_step(struct lab *lab) {
         if (!f->cc.self)
             continue;
         lab_feedback(lab, f);
-        if (rmi_cc_next_deadline(&f->cc) <= lab->now_us)
+        if (rmi_cc_next_deadline(&f->cc, false) <= lab->now_us)
             rmi_cc_timeout(&f->cc, lab->now_us);
         if (f->up)
             lab_source(lab, f);

@@ -267,6 +267,7 @@ rm_err rmi_endpoint_create(const struct rmi_endpoint_config *config, int64_t now
     ep->config.room = ep->config.token = NULL; /* the signaling client has its copies */
     ep->now_us = now_us;
     rmi_list_init(&ep->peers);
+    rmi_cc_share_init(&ep->share);
     rmi_list_init(&ep->recoveries);
     rmi_list_init(&ep->events);
     snprintf(ep->peer_id, sizeof ep->peer_id, "%s", config->peer_id);

@@ -46,6 +46,8 @@ struct rmi_endpoint_media_ops {
     void (*packet)(void *ctx, void *peer, const struct rmi_rtp_in *packet);
     void (*key_request)(void *ctx, void *peer, int64_t now_us);
     void (*sender_report)(void *ctx, void *peer, enum rmi_rtp_kind kind, uint64_t ntp, uint32_t timestamp);
+    /* What may be sent to it is another rate now. May be NULL. */
+    void (*rate)(void *ctx, void *peer, int64_t now_us, const struct rmi_rtp_rate *rate);
     void *ctx;
 };
 
@@ -80,6 +82,8 @@ struct rmi_endpoint_config {
     struct rmi_endpoint_media_ops media;   /* peer_up NULL: packets of media are counted and dropped */
     struct rmi_endpoint_data_ops channels; /* event NULL: no association is made */
     bool channels_unreliable;              /* ours is unordered and nothing is sent twice */
+    struct rmi_cc_limits rates;            /* of each connection's media; zeros: no congestion control */
+    const struct rmi_cc_ops *cc;           /* NULL: rmi_cc_gcc */
     bool rtcp_reports;                     /* see peer/rtp_session.h */
     int64_t rtcp_interval_us;
     int64_t unix_offset_us;

@@ -28,6 +28,13 @@ static void on_sender_report(void *ctx, enum rmi_rtp_kind kind, uint64_t ntp, ui
         m->sender_report(m->ctx, p->media, kind, ntp, timestamp);
 }
 
+static void on_rate(void *ctx, int64_t now_us, const struct rmi_rtp_rate *rate) {
+    struct rmi_ep_peer *p = ctx;
+    const struct rmi_endpoint_media_ops *m = &p->ep->config.media;
+    if (p->media && m->rate)
+        m->rate(m->ctx, p->media, now_us, rate);
+}
+
 static void on_packet(void *ctx, int64_t now_us, bool rtcp, uint8_t *data, size_t len) {
     struct rmi_ep_peer *p = ctx;
     rmi_rtp_session_input(p->rtp, now_us, rtcp, data, len);
@@ -43,8 +50,12 @@ rm_err rmi_ep_media_open(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
         .ops = {.send = send_packet,
                 .on_media = on_media,
                 .on_key_request = on_key_request,
-                .on_sender_report = on_sender_report},
+                .on_sender_report = on_sender_report,
+                .on_rate = on_rate},
         .ctx = p,
+        .limits = ep->config.rates,
+        .cc = ep->config.cc,
+        .share = &ep->share,
         .rtcp_reports = ep->config.rtcp_reports,
         .rtcp_interval_us = ep->config.rtcp_interval_us,
         .unix_offset_us = ep->config.unix_offset_us,
@@ -74,8 +85,12 @@ void rmi_ep_media_step(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
         if (p->media)
             m->peer_changed(m->ctx, p->media);
     }
-    if (!p->media && rmi_pc_state_of(p->pc) == RMI_PC_CONNECTED)
+    if (!p->media && rmi_pc_state_of(p->pc) == RMI_PC_CONNECTED) {
+        struct rmi_ice_pair_info pair;
+        if (rmi_ice_selected_pair(rmi_pc_ice(p->pc), &pair))
+            rmi_rtp_session_set_uplink(p->rtp, pair.base);
         p->media = m->peer_up(m->ctx, p->id, p->rtp);
+    }
 }
 
 void rmi_ep_media_end(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {

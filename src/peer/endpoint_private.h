@@ -45,6 +45,7 @@ struct rmi_endpoint {
     struct rmi_sig_client *sig;
     struct rmi_list peers;
     size_t peer_count;
+    struct rmi_cc_share share;  /* of the connections' media */
     struct rmi_list recoveries; /* endpoint_reconnect.c */
     size_t recovery_count;
     struct rmi_list events;

@@ -52,6 +52,7 @@ void rmi_rtp_session_destroy(struct rmi_rtp_session **session) {
     if (!s)
         return;
     free_lines(s);
+    rtps_pace_fini(s);
     for (int k = 0; k < RMI_RTP_KINDS; k++) {
         rtps_history_clear(&s->out[k]);
         free(s->out[k].history.slot);
@@ -219,7 +220,6 @@ static void choose_in(struct rmi_rtp_session *s, enum rmi_rtp_kind kind, const c
 }
 
 void rmi_rtp_session_negotiated(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_jsep_result *result) {
-    (void)now_us;
     char mid[RMI_RTP_KINDS][RMI_SDP_MID_MAX + 1] = {{0}};
     for (int k = 0; k < RMI_RTP_KINDS; k++)
         if (s->in[k].line != RTPS_NONE)
@@ -233,6 +233,7 @@ void rmi_rtp_session_negotiated(struct rmi_rtp_session *s, int64_t now_us, const
         rmi_twcc_recorder_init(&s->twcc);
         s->twcc_at = RMI_NEVER;
     }
+    rtps_pace_negotiated(s, now_us);
 }
 
 bool rmi_rtp_session_send_format(const struct rmi_rtp_session *s, enum rmi_rtp_kind kind,
@@ -261,6 +262,8 @@ void rmi_rtp_session_input(struct rmi_rtp_session *s, int64_t now_us, bool rtcp,
         rtps_input_rtcp(s, now_us, data, len);
     else
         rtps_input_rtp(s, now_us, data, len);
+    if (rtcp && s->pace.on)
+        (void)rtps_pace_run(s, now_us); /* repairs, or a faster pace */
 }
 
 void rmi_rtp_session_done_before(struct rmi_rtp_session *s, enum rmi_rtp_kind kind, uint16_t seq) {
@@ -271,6 +274,8 @@ int64_t rmi_rtp_session_next_deadline(const struct rmi_rtp_session *s) {
     if (s->ended)
         return RMI_NEVER;
     int64_t at = rmi_min64(s->report_at, s->twcc_at);
+    if (s->pace.on)
+        at = rmi_min64(at, s->pace.next_us);
     at = rmi_min64(at, rmi_nack_next_deadline(&s->in[RMI_RTP_VIDEO].nack));
     const struct rtps_out *o = &s->out[RMI_RTP_VIDEO];
     return o->key_pending ? rmi_min64(at, o->key_asked_us + RTPS_KEY_INTERVAL_US) : at;
@@ -286,11 +291,16 @@ void rmi_rtp_session_timeout(struct rmi_rtp_session *s, int64_t now_us) {
     if (s->report_at <= now_us)
         rtps_send_report(s, now_us);
     rtps_key_timeout(s, now_us);
+    if (s->pace.on && s->pace.next_us <= now_us)
+        rtps_pace_timeout(s, now_us);
 }
 
 void rmi_rtp_session_get_stats(const struct rmi_rtp_session *s, struct rmi_rtp_session_stats *out) {
     *out = s->stats;
     out->rtt_us = s->rtt_us;
+    out->available_outgoing_bps = s->pace.told.target_bps;
+    out->pacer_dropped = s->pace.pacer.dropped;
+    out->pacer_delay_us = rmi_pacer_delay_us(&s->pace.pacer, s->pace.pacer.now_us);
     for (int k = 0; k < RMI_RTP_KINDS; k++) {
         const struct rtps_in *in = &s->in[k];
         const struct rtps_out *o = &s->out[k];

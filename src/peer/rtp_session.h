@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/rng.h"
+#include "cc/share.h"
 #include "rtp/batch.h"
 #include "rtp/ext.h"
 #include "sdp/jsep.h"
@@ -35,6 +36,15 @@ struct rmi_rtp_in {
     int64_t arrival_us;
 };
 
+/* What may be sent now, as congestion control has it. */
+struct rmi_rtp_rate {
+    double target_bps; /* everything, in whole datagrams */
+    double video_bps;  /* pictures as the encoder makes them, after sound, repairs and headers; 0: none at all */
+    double loss;       /* 0..1, recent */
+    int64_t rtt_us;    /* 0: unknown */
+    enum rmi_cc_limit limited_by;
+};
+
 struct rmi_rtp_session_ops {
     /* As rmi_pc_send: `data` has RMI_HEADROOM in front and `cap` bytes. */
     rm_err (*send)(void *ctx, int64_t now_us, bool rtcp, uint8_t *data, size_t len, size_t cap);
@@ -45,6 +55,8 @@ struct rmi_rtp_session_ops {
     void (*on_sender_report)(void *ctx, enum rmi_rtp_kind kind, uint64_t ntp, uint32_t timestamp);
     /* The remote stream of this kind ended (BYE). */
     void (*on_bye)(void *ctx, enum rmi_rtp_kind kind);
+    /* Another rate, or another reason for it. May be NULL. */
+    void (*on_rate)(void *ctx, int64_t now_us, const struct rmi_rtp_rate *rate);
 };
 
 struct rmi_rtp_session_config {
@@ -56,8 +68,13 @@ struct rmi_rtp_session_config {
     bool rtcp_reports;        /* SR/RR/SDES; feedback (NACK, PLI, TWCC) is sent all the same where negotiated */
     int64_t rtcp_interval_us; /* mean time between reports, randomised by RFC 3550 6.3.1; 0 = 1 s */
     int64_t unix_offset_us;   /* add to now_us for the time of day: NTP stamps of sender reports */
-    size_t history_packets;   /* most video packets kept for retransmission, power of two; 0 = 1024. They are kept for
-                                 a second and a round trip, as references: pools of batches need room for that */
+    /* Congestion control and pacing. All zeros: packets leave as they come. */
+    struct rmi_cc_limits limits;
+    const struct rmi_cc_ops *cc; /* NULL: rmi_cc_gcc */
+    struct rmi_cc_share *share;  /* of the connections that leave by the same way; NULL: alone */
+    double weight;               /* of its part of what they share; 0 = 1 */
+    size_t history_packets; /* most video packets kept for retransmission, power of two; 0 = 1024. They are kept for
+                               a second and a round trip, as references: pools of batches need room for that */
 };
 
 rm_err rmi_rtp_session_create(const struct rmi_rtp_session_config *config, struct rmi_rtp_session **out);
@@ -74,9 +91,14 @@ bool rmi_rtp_session_accepts(const struct rmi_rtp_session *s, enum rmi_payload_f
 
 /* One unprotected packet from the connection (rmi_pc_on_packet). */
 void rmi_rtp_session_input(struct rmi_rtp_session *s, int64_t now_us, bool rtcp, uint8_t *data, size_t len);
-/* Sends every packet of a batch. RM_E_STATE: not connected (of pictures, on_key_request is called when it works again);
+/* Sends every packet of a batch; of pictures, with congestion control, those that may leave now, the others in their
+ * time. RM_E_STATE: not connected (of pictures, on_key_request is called when it works again);
  * RM_E_UNSUPPORTED: the format is not negotiated. */
 rm_err rmi_rtp_session_send(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtp_batch *batch);
+/* The local way it goes: only connections of the same one share (struct rmi_cc_member). */
+void rmi_rtp_session_set_uplink(struct rmi_rtp_session *s, uint32_t uplink);
+/* False: there is no congestion control. */
+bool rmi_rtp_session_get_rate(const struct rmi_rtp_session *s, struct rmi_rtp_rate *out);
 /* Ask the remote for a key frame of its video: PLI, or FIR where only that is negotiated. At most one in 300 ms. */
 void rmi_rtp_session_ask_key(struct rmi_rtp_session *s, int64_t now_us);
 /* The receiver of this kind has no use for numbers before `seq` any more: stop asking for them. */
@@ -106,6 +128,9 @@ struct rmi_rtp_session_stats {
     struct rmi_rtp_stream_stats in[RMI_RTP_KINDS], out[RMI_RTP_KINDS];
     int64_t rtt_us; /* from report blocks; 0: unknown */
     uint64_t remb_bps;
+    double available_outgoing_bps; /* W3C availableOutgoingBitrate: the target; 0: no congestion control */
+    int64_t pacer_delay_us;        /* of the packet that waited longest and still does */
+    uint64_t probes, padding_packets, padding_bytes, pacer_dropped, breaker_trips;
     uint64_t rtcp_in, rtcp_out, rtcp_malformed, rtp_malformed, twcc_sent, twcc_received;
     uint64_t rtp_unknown; /* packets of no section of ours, and our own that came back */
 };

@@ -5,6 +5,9 @@
 #include "rtp/ext.h"
 #include "rtp/rtp_testkit.h"
 
+/* Congestion control reads what the remote says, too. */
+static const struct rmi_cc_limits limits = {.min_bps = 50e3, .start_bps = 1e6, .max_bps = 4e6};
+
 #define CHURN 10000
 
 /* A packet to side 1, as an authenticated but ill-meaning remote writes it. */
@@ -57,7 +60,7 @@ static uint64_t dropped(const struct kit *kit) {
 
 static void one_byte_payloads_and_less(void **state) {
     (void)state;
-    struct kit *kit = kit_create(1);
+    struct kit *kit = kit_create_limited(1, &limits);
     input_plain(kit, KIT_PT_VP8, KIT_SSRC_VIDEO(0), 1);
     struct rmi_rtp_packet p = packet(KIT_PT_VP8, KIT_SSRC_VIDEO(0), 2);
     p.payload_len = 1;
@@ -86,7 +89,7 @@ static void one_byte_payloads_and_less(void **state) {
 
 static void a_retransmission_counts_once(void **state) {
     (void)state;
-    struct kit *kit = kit_create(2);
+    struct kit *kit = kit_create_limited(2, &limits);
     input_rtx(kit, 1, 9); /* before there is a stream */
     assert_true(video_in(kit) == 0 && dropped(kit) == 1);
     input_plain(kit, KIT_PT_VP8, KIT_SSRC_VIDEO(0), 10);
@@ -110,7 +113,7 @@ static void a_retransmission_counts_once(void **state) {
 
 static void what_is_not_ours_is_counted(void **state) {
     (void)state;
-    struct kit *kit = kit_create(3);
+    struct kit *kit = kit_create_limited(3, &limits);
     input_plain(kit, KIT_PT_VP8, KIT_SSRC_VIDEO(1), 1); /* our own come back */
     input_plain(kit, KIT_PT_VP8_RTX, KIT_SSRC_RTX(1), 1);
     input_plain(kit, 50, 4711, 1);                   /* a payload type nobody negotiated */
@@ -127,7 +130,7 @@ static void what_is_not_ours_is_counted(void **state) {
 static void streams_are_found_three_ways(void **state) {
     (void)state;
     for (int way = 0; way < 3; way++) {
-        struct kit *kit = kit_create(4);
+        struct kit *kit = kit_create_limited(4, &limits);
         struct rmi_jsep_media *video = &kit->side[1].media[1];
         if (way != 0)
             video->remote_ssrc_count = video->remote_fid_count = 0;
@@ -152,7 +155,7 @@ static void streams_are_found_three_ways(void **state) {
 /* Of two sections of a kind the first is ours to receive; payload types that both use say nothing. */
 static void a_second_section_is_kept_apart(void **state) {
     (void)state;
-    struct kit *kit = kit_create(5);
+    struct kit *kit = kit_create_limited(5, &limits);
     struct kit_side *side = &kit->side[1];
     side->media[2] = side->media[1];
     side->media[2].mid = "2";
@@ -174,7 +177,7 @@ static void a_second_section_is_kept_apart(void **state) {
 
 static void strangers_do_not_take_the_place_of_an_announced_stream(void **state) {
     (void)state;
-    struct kit *kit = kit_create(6);
+    struct kit *kit = kit_create_limited(6, &limits);
     input_plain(kit, KIT_PT_VP8, KIT_SSRC_VIDEO(0), 1);
     input_plain(kit, KIT_PT_VP8, 4711, 1);
     assert_true(video_in(kit) == 1 && dropped(kit) == 1);
@@ -190,7 +193,7 @@ static void strangers_do_not_take_the_place_of_an_announced_stream(void **state)
 static void ssrc_churn_costs_no_memory(void **state) {
     (void)state;
     for (int have_announced = 0; have_announced < 2; have_announced++) {
-        struct kit *kit = kit_create(7);
+        struct kit *kit = kit_create_limited(7, &limits);
         if (!have_announced)
             for (size_t m = 0; m < 2; m++)
                 kit->side[1].media[m].remote_ssrc_count = kit->side[1].media[m].remote_fid_count = 0;
@@ -220,7 +223,7 @@ static void ssrc_churn_costs_no_memory(void **state) {
 /* A jump far out of sequence is believed when it goes on from there (RFC 3550 A.1); nothing in between is asked for. */
 static void numbers_that_jump(void **state) {
     (void)state;
-    struct kit *kit = kit_create(8);
+    struct kit *kit = kit_create_limited(8, &limits);
     input_plain(kit, KIT_PT_VP8, KIT_SSRC_VIDEO(0), 100);
     input_plain(kit, KIT_PT_VP8, KIT_SSRC_VIDEO(0), 30000);
     assert_true(video_in(kit) == 1 && dropped(kit) == 1);
@@ -235,7 +238,7 @@ static void numbers_that_jump(void **state) {
 /* A remote without RTX repeats in its own stream, perhaps long after; that is no new start. */
 static void late_repeats_in_the_stream(void **state) {
     (void)state;
-    struct kit *kit = kit_create(9);
+    struct kit *kit = kit_create_limited(9, &limits);
     for (uint16_t i = 0; i < 500; i++)
         if (i != 100 && i != 101 && i != 102)
             input_plain(kit, KIT_PT_VP8, KIT_SSRC_VIDEO(0), i);
@@ -252,7 +255,7 @@ static void late_repeats_in_the_stream(void **state) {
 
 static void stragglers_do_not_undo_a_bye(void **state) {
     (void)state;
-    struct kit *kit = kit_create(10);
+    struct kit *kit = kit_create_limited(10, &limits);
     uint8_t bye[64];
     const uint32_t ssrcs[] = {4711, KIT_SSRC_VIDEO(0), KIT_SSRC_RTX(0), KIT_SSRC_VIDEO(1)};
     input_plain(kit, KIT_PT_VP8, KIT_SSRC_VIDEO(0), 1);
@@ -274,7 +277,7 @@ static void stragglers_do_not_undo_a_bye(void **state) {
 /* Reports that lie about the round trip move it within bounds only; those about others are ignored. */
 static void lying_reports(void **state) {
     (void)state;
-    struct kit *kit = kit_create(11);
+    struct kit *kit = kit_create_limited(11, &limits);
     assert_int_equal(kit_media(kit, 0, RMI_PAYLOAD_VP8, 0, 500, true), RM_OK);
     kit_run_for(kit, RMI_SEC(1));
     struct rmi_prng prng;
@@ -317,7 +320,7 @@ static void read_hostile(const uint8_t *data, size_t len, void *ctx) {
 
 static void sweeps(void **state) {
     (void)state;
-    struct kit *kit = kit_create(12);
+    struct kit *kit = kit_create_limited(12, &limits);
     struct target t = {.kit = kit};
     uint32_t timestamp = 0;
     for (int side = 0; side < 2; side++)

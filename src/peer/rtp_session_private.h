@@ -4,6 +4,9 @@
 
 #include "base/cursor.h"
 #include "base/time.h"
+#include "cc/breaker.h"
+#include "cc/history.h"
+#include "cc/pacer.h"
 #include "net/datagram.h"
 #include "peer/rtp_session.h"
 #include "rtp/nack.h"
@@ -77,6 +80,26 @@ struct rtps_rate {
     uint32_t sent[RTPS_RATE_SLOTS], resent[RTPS_RATE_SLOTS];
 };
 
+/* Congestion control and pacing (rtp_session_pace.c). */
+struct rtps_pace {
+    bool on;
+    struct rmi_cc cc;
+    struct rmi_pacer pacer;
+    struct rmi_cc_member member;
+    struct rmi_cc_history history;
+    bool has_reference;
+    int64_t reference;       /* of the last feedback, unwrapped */
+    bool sent;               /* something: there is a path to probe */
+    int64_t picture_us;      /* when the last picture was handed over */
+    int64_t frame_us;        /* between the last two */
+    struct rtps_rate others; /* bytes on the wire: sound as `sent`, repairs as `resent` */
+    struct rmi_breaker breaker;
+    int64_t broken_until_us; /* no pictures */
+    bool video_off;
+    struct rmi_rtp_rate told;
+    int64_t next_us;
+};
+
 struct rtps_out {
     int line;     /* that we send on, RTPS_NONE */
     bool started; /* the numbers below are set */
@@ -142,6 +165,7 @@ struct rmi_rtp_session {
     bool ended;       /* BYE was said */
     int64_t rtt_us;   /* smoothed; 0: unknown */
     struct rmi_rtp_session_stats stats;
+    struct rtps_pace pace;
     /* A packet under construction, RMI_HEADROOM in front and room behind for what a relay adds (net/datagram.h). */
     uint8_t packet[RMI_HEADROOM + RMI_DATAGRAM_MAX + RMI_HEADROOM];
 };
@@ -168,6 +192,17 @@ const struct rtps_codec *rtps_codec_of(const struct rtps_line *line, enum rmi_pa
 
 /* rtp_session_send.c */
 void rtps_history_clear(struct rtps_out *o);
+void rtps_rate_note(struct rtps_rate *r, int64_t now_us, size_t bytes, bool again);
+uint64_t rtps_rate_sum(const uint32_t *bytes); /* of a second */
+/* One packet of a batch, first-hand. RM_E_STATE: not connected; RM_E_UNSUPPORTED: no longer negotiated. Its length. */
+rm_err rtps_send_first(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind,
+                       const struct rmi_rtp_batch *batch, uint32_t index, uint32_t cluster, size_t *len);
+/* And again, if it is still at hand. */
+rm_err rtps_send_again(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind, uint16_t seq,
+                       uint32_t cluster, size_t *len);
+/* RFC 4588 has room for padding without a payload. RM_E_UNSUPPORTED: nothing to carry it. */
+rm_err rtps_send_padding(struct rmi_rtp_session *s, int64_t now_us, size_t bytes, uint32_t cluster, size_t *len);
+bool rtps_can_pad(const struct rmi_rtp_session *s);
 /* The remote misses these packets. */
 void rtps_resend(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind, const struct rmi_rtcp_item *nack);
 
@@ -181,6 +216,25 @@ void rtps_input_rtcp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *d
 /* The remote needs a key frame of ours. */
 void rtps_key_wanted(struct rmi_rtp_session *s, int64_t now_us);
 void rtps_key_timeout(struct rmi_rtp_session *s, int64_t now_us);
+
+/* rtp_session_pace.c */
+/* Takes up congestion control once something may be sent. */
+void rtps_pace_negotiated(struct rmi_rtp_session *s, int64_t now_us);
+void rtps_pace_fini(struct rmi_rtp_session *s);
+void rtps_pace_clear(struct rmi_rtp_session *s); /* drops what waits */
+/* The packets of a picture; as many as may leave do. */
+rm_err rtps_pace_batch(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtp_batch *batch);
+rm_err rtps_pace_again(struct rmi_rtp_session *s, int64_t now_us, uint16_t seq, size_t bytes);
+rm_err rtps_pace_run(struct rmi_rtp_session *s, int64_t now_us);
+/* A datagram of media left, with its transport-wide number where it has one. */
+void rtps_pace_sent(struct rmi_rtp_session *s, int64_t now_us, const struct rtps_line *line, size_t len,
+                    uint32_t cluster);
+void rtps_pace_feedback(struct rmi_rtp_session *s, int64_t now_us, struct rmi_twcc_reader *feedback);
+void rtps_pace_report(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind,
+                      const struct rmi_rtcp_report *report, int64_t rtt_us);
+void rtps_pace_remb(struct rmi_rtp_session *s, int64_t now_us);
+void rtps_pace_heard(struct rmi_rtp_session *s, int64_t now_us); /* any RTCP */
+void rtps_pace_timeout(struct rmi_rtp_session *s, int64_t now_us);
 
 /* rtp_session_report.c: what we send */
 /* Media runs: the first report is due soon. */

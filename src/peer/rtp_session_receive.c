@@ -13,7 +13,8 @@
 #define SILENT_US RMI_SEC(1)
 #define BYE_GRACE_US RMI_MS(500) /* packets that the BYE overtook */
 #define SEEN_WORD_BITS 64
-#define TWCC_INTERVAL_US RMI_MS(100) /* libwebrtc's mean, too */
+/* libwebrtc's shortest: a queue that grows is known two round trips sooner than with its mean, 100 ms. */
+#define TWCC_INTERVAL_US RMI_MS(50)
 
 /* ---- which numbers came ---- */
 

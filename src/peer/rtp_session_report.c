@@ -128,6 +128,7 @@ void rmi_rtp_session_bye(struct rmi_rtp_session *s, int64_t now_us) {
         (void)send_rtcp(s, now_us, &w);
     }
     s->ended = true;
+    rtps_pace_clear(s);
     for (int k = 0; k < RMI_RTP_KINDS; k++)
         rtps_history_clear(&s->out[k]);
 }

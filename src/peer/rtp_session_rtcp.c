@@ -18,7 +18,7 @@ static void input_reports(struct rmi_rtp_session *s, int64_t now_us, const struc
         const struct rmi_rtcp_report *r = &item->u.report[i];
         for (int k = 0; k < RMI_RTP_KINDS; k++) {
             struct rtps_out *o = &s->out[k];
-            int64_t rtt;
+            int64_t rtt = 0;
             if (!o->started || r->ssrc != o->ssrc)
                 continue;
             o->stats.packets_lost = r->lost;
@@ -26,6 +26,7 @@ static void input_reports(struct rmi_rtp_session *s, int64_t now_us, const struc
             o->stats.jitter_us = (int64_t)r->jitter * RTPS_US_PER_S / rtps_clock((enum rmi_rtp_kind)k);
             if (rmi_rtcp_round_trip_us(now_middle, r, &rtt))
                 note_rtt(s, rtt);
+            rtps_pace_report(s, now_us, (enum rmi_rtp_kind)k, r, rtt);
         }
     }
 }
@@ -122,11 +123,13 @@ static rm_err input_item(struct rmi_rtp_session *s, int64_t now_us, const struct
         break;
     case RMI_RTCP_REMB:
         s->stats.remb_bps = item->bitrate_bps < REMB_LEAST_BPS ? REMB_LEAST_BPS : item->bitrate_bps;
+        rtps_pace_remb(s, now_us);
         break;
     case RMI_RTCP_TWCC:
         if (rmi_twcc_begin(&twcc, item) != RM_OK)
             return RM_E_PARSE;
         s->stats.twcc_received++;
+        rtps_pace_feedback(s, now_us, &twcc);
         break;
     case RMI_RTCP_SDES:
     case RMI_RTCP_OTHER:
@@ -144,6 +147,7 @@ void rtps_input_rtcp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *d
         s->stats.rtcp_malformed++;
         return;
     }
+    rtps_pace_heard(s, now_us);
     while ((err = rmi_rtcp_next(&reader, &item)) != RM_E_AGAIN)
         if (err != RM_OK || input_item(s, now_us, &item) != RM_OK)
             s->stats.rtcp_malformed++;

@@ -27,7 +27,12 @@ static void rate_advance(struct rtps_rate *r, int64_t now_us) {
     }
 }
 
-static uint64_t rate_sum(const uint32_t *bytes) {
+void rtps_rate_note(struct rtps_rate *r, int64_t now_us, size_t bytes, bool again) {
+    rate_advance(r, now_us);
+    (again ? r->resent : r->sent)[r->slot % RTPS_RATE_SLOTS] += (uint32_t)bytes;
+}
+
+uint64_t rtps_rate_sum(const uint32_t *bytes) {
     uint64_t sum = 0;
     for (int i = 0; i < RTPS_RATE_SLOTS; i++)
         sum += bytes[i];
@@ -117,11 +122,15 @@ static size_t write_packet(struct rmi_rtp_session *s, int64_t now_us, const stru
     return w.failed ? 0 : w.pos;
 }
 
-static rm_err emit(struct rmi_rtp_session *s, int64_t now_us, const struct rtps_line *line, size_t len) {
+static rm_err emit(struct rmi_rtp_session *s, int64_t now_us, const struct rtps_line *line, size_t len,
+                   uint32_t cluster) {
     if (len == 0)
         return RM_E_TOO_BIG;
     const rm_err err = s->config.ops.send(s->config.ctx, now_us, false, rtps_room(s), len, RTPS_PACKET_CAP);
-    if (err != RM_E_STATE && line->ext.twcc)
+    if (err == RM_E_STATE)
+        return err;
+    rtps_pace_sent(s, now_us, line, len, cluster);
+    if (line->ext.twcc)
         s->twcc_seq++;
     return err;
 }
@@ -132,8 +141,7 @@ static void count_sent(struct rtps_out *o, int64_t now_us, const struct rmi_rtp_
     o->sr_packets++;
     o->sr_octets += payload->len;
     o->last_sent_us = now_us;
-    rate_advance(&o->rate, now_us);
-    o->rate.sent[o->rate.slot % RTPS_RATE_SLOTS] += payload->len;
+    rtps_rate_note(&o->rate, now_us, payload->len, false);
 }
 
 static void count_batch(struct rtps_out *o, int64_t now_us, const struct rmi_rtp_batch *batch) {
@@ -158,65 +166,101 @@ static void make_up(struct rmi_rtp_session *s, int64_t now_us, struct rtps_out *
         rtps_key_wanted(s, now_us);
 }
 
-rm_err rmi_rtp_session_send(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtp_batch *batch) {
-    const enum rmi_rtp_kind kind = batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
+rm_err rtps_send_first(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind,
+                       const struct rmi_rtp_batch *batch, uint32_t index, uint32_t cluster, size_t *len) {
     struct rtps_out *o = &s->out[kind];
     const struct rtps_line *line = rtps_line_of(s, o->line);
     const struct rtps_codec *codec = rtps_codec_of(line, batch->format);
-    if (s->ended)
-        return RM_E_STATE;
     if (!codec)
         return RM_E_UNSUPPORTED;
-    history_expire(s, &o->history, now_us);
+    const struct outgoing to = {.pt = codec->pt_send, .seq = (uint16_t)(o->seq + (o->missed ? 1 : 0)), .ssrc = o->ssrc};
+    *len = write_packet(s, now_us, line, o, &to, batch, index);
+    const rm_err err = emit(s, now_us, line, *len, cluster);
+    if (err == RM_E_STATE) { /* nothing was protected, so the number is still free */
+        o->missed = kind == RMI_RTP_VIDEO && o->stats.packets > 0;
+        return err;
+    }
+    if (o->missed)
+        make_up(s, now_us, o, batch->key_frame);
+    if (!err)
+        count_sent(o, now_us, &batch->payload[index]);
+    if (codec->rtx_send != RMI_SDP_NO_PT)
+        history_add(&o->history, now_us, o->seq, batch, index);
+    else
+        rtps_history_clear(o); /* of the codec before */
+    o->seq++;
+    return err;
+}
+
+static rm_err send_now(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind,
+                       const struct rmi_rtp_batch *batch) {
     rm_err first = RM_OK;
     for (uint32_t i = 0; i < batch->count; i++) {
-        const struct outgoing to = {
-            .pt = codec->pt_send, .seq = (uint16_t)(o->seq + (o->missed ? 1 : 0)), .ssrc = o->ssrc};
-        const rm_err err = emit(s, now_us, line, write_packet(s, now_us, line, o, &to, batch, i));
-        if (err == RM_E_STATE) { /* nothing was protected, so the number is still free */
-            o->missed = kind == RMI_RTP_VIDEO && o->stats.packets > 0;
+        size_t len;
+        const rm_err err = rtps_send_first(s, now_us, kind, batch, i, RMI_CC_NO_PROBE, &len);
+        if (err == RM_E_STATE)
             return err;
-        }
-        if (o->missed)
-            make_up(s, now_us, o, batch->key_frame);
-        if (err && !first)
-            first = err;
-        if (!err)
-            count_sent(o, now_us, &batch->payload[i]);
-        if (codec->rtx_send != RMI_SDP_NO_PT)
-            history_add(&o->history, now_us, o->seq, batch, i);
-        else
-            rtps_history_clear(o); /* of the codec before */
-        o->seq++;
+        first = first ? first : err;
     }
+    return first;
+}
+
+rm_err rmi_rtp_session_send(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtp_batch *batch) {
+    const enum rmi_rtp_kind kind = batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
+    struct rtps_out *o = &s->out[kind];
+    if (s->ended)
+        return RM_E_STATE;
+    if (!rtps_codec_of(rtps_line_of(s, o->line), batch->format))
+        return RM_E_UNSUPPORTED;
+    history_expire(s, &o->history, now_us);
+    const bool paced = s->pace.on && kind == RMI_RTP_VIDEO;
+    const rm_err err = paced ? rtps_pace_batch(s, now_us, batch) : send_now(s, now_us, kind, batch);
+    if (err == RM_E_STATE)
+        return err;
     count_batch(o, now_us, batch);
     rtps_wake_reports(s, now_us);
-    return first;
+    return err;
 }
 
 /* ---- retransmission (RFC 4588) ---- */
 
 enum resend { RESENT, REFUSED, SPENT };
 
-static enum resend resend(struct rmi_rtp_session *s, int64_t now_us, struct rtps_out *o, uint16_t seq) {
+rm_err rtps_send_again(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind, uint16_t seq,
+                       uint32_t cluster, size_t *len) {
+    struct rtps_out *o = &s->out[kind];
     struct rtps_sent *sent = history_find(&o->history, seq);
     const struct rtps_line *line = rtps_line_of(s, o->line);
     const struct rtps_codec *codec = sent ? rtps_codec_of(line, sent->batch->format) : NULL;
+    if (!codec || codec->rtx_send == RMI_SDP_NO_PT || !o->rtx_ssrc)
+        return RM_E_UNSUPPORTED;
+    const struct outgoing to = {
+        .pt = (uint8_t)codec->rtx_send, .seq = o->rtx_seq, .ssrc = o->rtx_ssrc, .again = true, .original = seq};
+    *len = write_packet(s, now_us, line, o, &to, sent->batch, sent->index);
+    const rm_err err = emit(s, now_us, line, *len, cluster);
+    o->rtx_seq += err != RM_E_STATE;
+    return err;
+}
+
+static enum resend resend(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind, uint16_t seq) {
+    struct rtps_out *o = &s->out[kind];
+    struct rtps_sent *sent = history_find(&o->history, seq);
+    const struct rtps_codec *codec = sent ? rtps_codec_of(rtps_line_of(s, o->line), sent->batch->format) : NULL;
+    size_t len;
     if (!codec || codec->rtx_send == RMI_SDP_NO_PT || !o->rtx_ssrc)
         return REFUSED;
     if (sent->resent && now_us - sent->resent_us < rtps_repair_rtt(s))
         return REFUSED; /* the copy may still arrive */
     const size_t bytes = RMI_RTX_OSN + sent->batch->payload[sent->index].len;
     rate_advance(&o->rate, now_us);
-    if (rate_sum(o->rate.resent) + bytes > rate_sum(o->rate.sent) / RESEND_SHARE + RESEND_LEAST)
+    if (rtps_rate_sum(o->rate.resent) + bytes > rtps_rate_sum(o->rate.sent) / RESEND_SHARE + RESEND_LEAST)
         return SPENT;
-    const struct outgoing to = {
-        .pt = (uint8_t)codec->rtx_send, .seq = o->rtx_seq, .ssrc = o->rtx_ssrc, .again = true, .original = seq};
-    const rm_err err = emit(s, now_us, line, write_packet(s, now_us, line, o, &to, sent->batch, sent->index));
+    const rm_err err = s->pace.on && kind == RMI_RTP_VIDEO
+                           ? rtps_pace_again(s, now_us, seq, bytes)
+                           : rtps_send_again(s, now_us, kind, seq, RMI_CC_NO_PROBE, &len);
     if (err == RM_E_STATE)
         return SPENT;
-    o->rtx_seq++;
-    o->rate.resent[o->rate.slot % RTPS_RATE_SLOTS] += (uint32_t)bytes;
+    rtps_rate_note(&o->rate, now_us, bytes, true);
     sent->resent = true;
     sent->resent_us = now_us;
     return err ? REFUSED : RESENT;
@@ -231,7 +275,7 @@ void rtps_resend(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind ki
     rmi_rtcp_nack_begin(&reader, nack);
     while ((n = rmi_rtcp_nack_next(&reader, seq, NACK_BATCH)) > 0) {
         for (size_t i = 0; i < n; i++) {
-            const enum resend done = spent ? SPENT : resend(s, now_us, o, seq[i]);
+            const enum resend done = spent ? SPENT : resend(s, now_us, kind, seq[i]);
             spent = spent || done == SPENT;
             if (done == RESENT) {
                 o->stats.retransmitted++;
@@ -241,6 +285,53 @@ void rtps_resend(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind ki
             }
         }
     }
+}
+
+/* ---- padding ---- */
+
+/* The codec whose retransmission stream can carry it: of the last picture, or of those to come. */
+static const struct rtps_codec *padding_codec(const struct rmi_rtp_session *s) {
+    const struct rtps_out *o = &s->out[RMI_RTP_VIDEO];
+    const struct rtps_line *line = rtps_line_of(s, o->line);
+    const struct rtps_codec *codec = !line             ? NULL
+                                     : o->stats.frames ? rtps_codec_of(line, o->stats.format)
+                                                       : line->codec;
+    return codec && codec->rtx_send != RMI_SDP_NO_PT && o->rtx_ssrc ? codec : NULL;
+}
+
+bool rtps_can_pad(const struct rmi_rtp_session *s) {
+    return !s->ended && padding_codec(s) != NULL;
+}
+
+rm_err rtps_send_padding(struct rmi_rtp_session *s, int64_t now_us, size_t bytes, uint32_t cluster, size_t *len) {
+    struct rtps_out *o = &s->out[RMI_RTP_VIDEO];
+    const struct rtps_line *line = rtps_line_of(s, o->line);
+    const struct rtps_codec *codec = padding_codec(s);
+    if (!codec)
+        return RM_E_UNSUPPORTED;
+    struct rmi_rtp_packet p = {.pt = (uint8_t)codec->rtx_send,
+                               .seq = o->rtx_seq,
+                               .timestamp = o->last_timestamp,
+                               .ssrc = o->rtx_ssrc,
+                               .padding = (uint8_t)(bytes < UINT8_MAX ? bytes : UINT8_MAX)};
+    struct rmi_rtp_ext_values values = {.has_mid = line->mid[0] != 0,
+                                        .has_twcc = true,
+                                        .twcc = s->twcc_seq,
+                                        .has_abs_send_time = true,
+                                        .abs_send_time = rmi_abs_send_time_of(now_us)};
+    struct rmi_rtp_ext_storage storage;
+    if (values.has_mid)
+        memcpy(values.mid, line->mid, sizeof values.mid);
+    if (!rmi_rtp_ext_add(&p, &line->ext, &values, &storage))
+        return RM_E_UNSUPPORTED;
+    *len = rmi_rtp_write(&p, rtps_room(s), RTPS_PACKET_CAP - RMI_SRTP_TRAILER_MAX);
+    const rm_err err = emit(s, now_us, line, *len, cluster);
+    if (err == RM_E_STATE)
+        return err;
+    o->rtx_seq++;
+    s->stats.padding_packets++;
+    s->stats.padding_bytes += p.padding;
+    return err;
 }
 
 /* ---- key frames asked of us ---- */

@@ -33,6 +33,7 @@
 #define KIT_FLIGHT 4096
 #define KIT_MAX_PAYLOAD 1100
 #define KIT_PAYLOAD_SALT 31
+#define KIT_WIRE_EXTRA 44 /* IP, UDP and an authentication tag */
 
 struct kit;
 
@@ -51,6 +52,8 @@ struct kit_side {
     uint64_t sr_ntp;
     uint32_t sr_timestamp;
     struct rmi_rtp_in last;
+    uint64_t rates;
+    struct rmi_rtp_rate rate; /* the last one told */
     /* what went out first-hand: a check sum by number; 0: nothing, or it came */
     uint32_t sent_sum[RMI_RTP_KINDS][0x10000];
     uint64_t rtp_out, rtcp_out, rtx_out, lost, rtp_out_bytes, rtx_out_bytes;
@@ -67,12 +70,14 @@ struct kit_flight {
 struct kit {
     int64_t now_us;
     int64_t delay_us;
+    double link_bps;              /* 0: unlimited; else a queue of 300 ms in each direction, which then has an order */
+    int64_t free_us[2];           /* by sender */
     unsigned loss_rtp, loss_rtcp; /* of 1000 */
     struct rmi_prng prng;
     struct rmi_frame_pool *pool;
     struct kit_side side[2];
     size_t head, count;
-    struct kit_flight *flight; /* a ring: the delay only changes while nothing flies */
+    struct kit_flight *flight; /* a ring */
     /* Sees all that is sent, before it is lost. */
     void (*on_wire)(struct kit *kit, int from, bool rtcp, const uint8_t *data, size_t len);
     void *ctx;
@@ -99,6 +104,17 @@ static inline void kit_note_sent(struct kit_side *side, const uint8_t *data, siz
     side->rtp_out_bytes += len;
 }
 
+/* In order of arrival: the two directions have queues of their own. */
+static inline void kit_fly(struct kit *kit, int64_t at_us, int to, bool rtcp, const uint8_t *data, size_t len) {
+    assert_true(kit->count < KIT_FLIGHT && len <= sizeof kit->flight[0].data);
+    size_t i = kit->count++;
+    for (; i > 0 && kit->flight[(kit->head + i - 1) % KIT_FLIGHT].at_us > at_us; i--)
+        kit->flight[(kit->head + i) % KIT_FLIGHT] = kit->flight[(kit->head + i - 1) % KIT_FLIGHT];
+    struct kit_flight *f = &kit->flight[(kit->head + i) % KIT_FLIGHT];
+    *f = (struct kit_flight){.at_us = at_us, .to = to, .rtcp = rtcp, .len = len};
+    memcpy(f->data, data, len);
+}
+
 static inline rm_err kit_send(void *ctx, int64_t now_us, bool rtcp, uint8_t *data, size_t len, size_t cap) {
     struct kit_side *side = ctx;
     struct kit *kit = side->kit;
@@ -118,13 +134,17 @@ static inline rm_err kit_send(void *ctx, int64_t now_us, bool rtcp, uint8_t *dat
         side->lost++;
         return RM_OK;
     }
-    assert_true(kit->count < KIT_FLIGHT && len <= sizeof kit->flight[0].data);
-    struct kit_flight *f = &kit->flight[(kit->head + kit->count++) % KIT_FLIGHT];
-    f->at_us = now_us + kit->delay_us;
-    f->to = !side->id;
-    f->rtcp = rtcp;
-    f->len = len;
-    memcpy(f->data, data, len);
+    int64_t at_us = now_us;
+    if (kit->link_bps > 0) {
+        int64_t *free_us = &kit->free_us[side->id];
+        at_us = rmi_max64(now_us, *free_us);
+        if (at_us - now_us > RMI_MS(300)) {
+            side->lost++;
+            return RM_OK;
+        }
+        *free_us = at_us = at_us + (int64_t)((double)(len + KIT_WIRE_EXTRA) * 8e6 / kit->link_bps);
+    }
+    kit_fly(kit, at_us + kit->delay_us, !side->id, rtcp, data, len);
     return RM_OK;
 }
 
@@ -209,7 +229,15 @@ static inline void kit_apply(struct kit *kit, int side) {
     rmi_rtp_session_negotiated(kit->side[side].session, kit->now_us, &kit->side[side].result);
 }
 
-static inline struct kit *kit_create(uint64_t seed) {
+static inline void kit_on_rate(void *ctx, int64_t now_us, const struct rmi_rtp_rate *rate) {
+    struct kit_side *side = ctx;
+    assert_true(now_us == side->kit->now_us);
+    side->rates++;
+    side->rate = *rate;
+}
+
+/* limits NULL: without congestion control. */
+static inline struct kit *kit_create_limited(uint64_t seed, const struct rmi_cc_limits *limits) {
     struct kit *kit = calloc(1, sizeof *kit);
     assert_non_null(kit);
     kit->flight = calloc(KIT_FLIGHT, sizeof *kit->flight);
@@ -229,7 +257,9 @@ static inline struct kit *kit_create(uint64_t seed) {
                                                               .on_media = kit_on_media,
                                                               .on_key_request = kit_on_key,
                                                               .on_sender_report = kit_on_sr,
-                                                              .on_bye = kit_on_bye},
+                                                              .on_bye = kit_on_bye,
+                                                              .on_rate = kit_on_rate},
+                                                      .limits = limits ? *limits : (struct rmi_cc_limits){0},
                                                       .ctx = side,
                                                       .rtcp_reports = true,
                                                       .unix_offset_us = KIT_UNIX_US};
@@ -238,6 +268,10 @@ static inline struct kit *kit_create(uint64_t seed) {
         kit_apply(kit, i);
     }
     return kit;
+}
+
+static inline struct kit *kit_create(uint64_t seed) {
+    return kit_create_limited(seed, NULL);
 }
 
 static inline void kit_destroy(struct kit *kit) {

@@ -376,6 +376,8 @@ struct rmt_peer *rmt_mesh_add(struct rmt_mesh *m, struct rmt_host *host, const s
     if (o->media) {
         p->media = true;
         ec.media = *o->media;
+        ec.rates = o->rates;
+        ec.cc = o->cc;
         ec.rtcp_reports = true;
         ec.unix_offset_us = RMI_SEC(RMT_VIRTUAL_EPOCH_S) + rmt_host_wall(host) - rmt_host_now(host);
     }

@@ -37,6 +37,8 @@ struct rmt_peer_options {
     int64_t liveness_us;
     struct rmi_reconnect_policy reconnect;      /* zeros: off */
     enum rmi_jsep_codec_id video_first;         /* RMI_JSEP_OPUS = 0: VP9 */
+    struct rmi_cc_limits rates;                 /* zeros: no congestion control */
+    const struct rmi_cc_ops *cc;                /* NULL: rmi_cc_gcc */
     const struct rmi_endpoint_media_ops *media; /* copied; NULL: packets are counted (rmt_peer_rtp_received) */
 };
 /* One socket on each interface that is up. Not started. */

@@ -9,6 +9,8 @@
 
 #define VIDEO_CLOCK_HZ 90000
 #define VIDEO_BPS 400000
+#define RATE_MIN_BPS 50000 /* as webrtc/media_network.c has it */
+#define RATE_MAX_BPS 4000000
 #define SIDE_MAX 4096
 #define SHORT_FRAME_US 10000
 #define TONE_AMPLITUDE 0.3
@@ -94,13 +96,17 @@ static void open_sound(struct rmt_studio *s, rmi_batch_fn on_batch, void *ctx, s
     rmt_studio_fail(s, rmi_audio_sender_create(&sc, out), "audio sender");
 }
 
+static struct rmi_video_sender_settings sender_settings(void) {
+    return (struct rmi_video_sender_settings){
+        .bitrate_bps = VIDEO_BPS, .max_fps = TEST_VIDEO_FPS_MAX, .max_width = SIDE_MAX, .max_height = SIDE_MAX};
+}
+
 static void open_pictures(struct rmt_studio *s, enum rmi_payload_format format, rmi_batch_fn on_batch, void *ctx,
                           struct rmi_video_sender **out) {
     struct rmi_video_sender_config sc;
     rmi_video_sender_config_init(&sc);
     sc.format = format;
-    sc.settings = (struct rmi_video_sender_settings){
-        .bitrate_bps = VIDEO_BPS, .max_fps = TEST_VIDEO_FPS_MAX, .max_width = SIDE_MAX, .max_height = SIDE_MAX};
+    sc.settings = sender_settings();
     sc.on_batch = on_batch;
     sc.ctx = ctx;
     rmt_studio_fail(s, rmi_video_sender_create(&sc, out), "video sender");
@@ -226,6 +232,8 @@ static void *peer_up(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp
     l->rtp = rtp;
     l->r.up = true;
     l->r.ups++;
+    struct rmi_rtp_rate now;
+    l->video_bps = rmi_rtp_session_get_rate(rtp, &now) ? now.video_bps : VIDEO_BPS;
     rmi_av_sync_init(&l->sync, RMI_OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ);
     l->sync.tolerance_us = RMI_AV_SYNC_UNNOTICED_US;
     rmt_line_begin(l);
@@ -258,6 +266,23 @@ static void key_request(void *ctx, void *peer, int64_t now_us) {
         rmi_video_sender_request_key(s->pictures);
 }
 
+/* As src/webrtc does: one encoder for all, at the rate of whoever can take least; none at all is no picture. */
+static void rate(void *ctx, void *peer, int64_t now_us, const struct rmi_rtp_rate *rate) {
+    struct rmt_studio *s = ctx;
+    struct studio_line *l = peer;
+    double least = VIDEO_BPS;
+    (void)now_us;
+    l->video_bps = rate->video_bps;
+    for (size_t i = 0; i < RMT_STUDIO_REMOTES; i++)
+        if (s->lines[i].rtp && s->lines[i].video_bps < least)
+            least = s->lines[i].video_bps;
+    if (!s->pictures)
+        return;
+    struct rmi_video_sender_settings settings = sender_settings();
+    settings.bitrate_bps = (uint32_t)fmax(least, RMI_VIDEO_BITRATE_MIN_BPS);
+    rmt_studio_fail(s, rmi_video_sender_configure(s->pictures, &settings), "bitrate");
+}
+
 struct rmt_studio *rmt_studio_add(struct rmt_mesh *mesh, struct rmt_host *host, const struct rmt_peer_options *options,
                                   const struct rmt_studio_config *config) {
     struct rmt_studio *s = calloc(1, sizeof *s);
@@ -277,9 +302,12 @@ struct rmt_studio *rmt_studio_add(struct rmt_mesh *mesh, struct rmt_host *host, 
                                                .packet = rmt_line_packet,
                                                .key_request = key_request,
                                                .sender_report = rmt_line_report,
+                                               .rate = rate,
                                                .ctx = s};
     struct rmt_peer_options o = *options;
     o.media = &ops;
+    if (o.rates.max_bps <= 0)
+        o.rates = (struct rmi_cc_limits){.min_bps = RATE_MIN_BPS, .start_bps = VIDEO_BPS, .max_bps = RATE_MAX_BPS};
     s->peer = rmt_mesh_add(mesh, host, &o);
     int64_t now_us = rmt_host_now(host);
     rmt_studio_fail(s, test_video_create(c->width, c->height, c->fps, &s->video), "test pictures");

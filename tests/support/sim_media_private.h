@@ -18,6 +18,7 @@ struct studio_line {
     struct rmt_studio *studio;
     struct rmt_reception r;
     struct rmi_rtp_session *rtp; /* NULL: down */
+    double video_bps;            /* that congestion control gives it */
     struct rmi_audio_receiver *sound;
     struct rmi_video_receiver *pictures;
     uint64_t sound_task, picture_task;
