@@ -29,7 +29,9 @@ extern "C" {
  * Data channels: one binary message is one protobuf DataBuffer. What comes goes into the client's session; what the
  * session puts out, other than sound and pictures, goes to the channel that was opened last. A full session holds the
  * client's channel back. Texts on data channels are the application's (on_message). An output for which there is no
- * room is lost, which RM_EV_PIPELINE tells with RM_E_LIMIT.
+ * room is lost, which RM_EV_PIPELINE tells with RM_E_LIMIT. Sound that a session puts out faster than it is heard, as a
+ * node that speaks does, goes out at the pace of its playing; a minute of it may wait, and control.flush_audio drops
+ * it.
  *
  * Control bus of the client's own session (see bus.h): JSON-RPC control.subscribe, unsubscribe, publish,
  * set_node_state, flush_audio with control.event back; and protobuf ControlFrame and ControlEvent on the data channel

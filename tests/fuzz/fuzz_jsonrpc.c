@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of bytes into the codec, a client and a server. The first character of a line may be an action instead of JSON:
- * 't' lets time pass, 'd' breaks the client's socket, 'o' offers, 'c' closes a connection of the server. */
+ * 't' lets time pass, 'd' breaks the client's socket, 'o' offers, 'c' closes a connection of the server. When the input
+ * begins with 'S' the server has a peer of its own, which says what follows '>'. */
 #include "base/rng.h"
 #include "base/time.h"
 #include "signaling/client.h"
@@ -16,7 +17,7 @@ struct world {
     struct rmi_prng prng;
     struct rmi_sig_client *client;
     struct rmi_sig_server *server;
-    uint64_t conns[CONNS];
+    uint64_t conns[CONNS], own;
     size_t turn;
 };
 
@@ -40,7 +41,15 @@ static void on_close(void *ctx, uint64_t conn, int code, const char *reason) {
     rmi_sig_server_closed(w->server, w->now, conn);
 }
 
-static void start(struct world *w) {
+static int on_method(void *ctx, const char *peer_id, const char *method, json_t *params, json_t **result,
+                     const char **reason) {
+    (void)ctx, (void)method;
+    *reason = "fuzz";
+    *result = peer_id ? json_pack("{s:O*}", "params", params) : NULL;
+    return peer_id ? 0 : RMI_RPC_INVALID_REQUEST;
+}
+
+static void start(struct world *w, bool own) {
     rmi_prng_seed(&w->prng, 1);
     w->now = RMI_SEC(1);
     struct rmi_sig_client_config client;
@@ -51,7 +60,12 @@ static void start(struct world *w) {
     rmi_sig_server_config_init(&server);
     server.max_peers = 2;
     server.cb = (struct rmi_sig_server_callbacks){.ctx = w, .send = on_send, .close = on_close};
+    if (own)
+        server.mode.peer_id = "server";
+    server.mode.method = on_method;
     if (rmi_sig_client_create(&client, &w->client) || rmi_sig_server_create(&server, &w->server))
+        abort();
+    if (own && rmi_sig_server_open_own(w->server, w->now, &w->own))
         abort();
     rmi_sig_client_start(w->client, w->now);
     rmi_sig_client_connected(w->client, w->now);
@@ -82,6 +96,8 @@ static void act(struct world *w, const uint8_t *line, size_t len) {
         rmi_sig_client_disconnected(w->client, w->now, RM_E_IO, "fuzz");
     } else if (first == 'o') {
         (void)rmi_sig_client_offer(w->client, w->now, "bob", "v=0\r\nm=audio\r\n");
+    } else if (first == '>' && w->own) {
+        rmi_sig_server_input(w->server, w->now, w->own, (const char *)line + 1, len - 1);
     } else if (first == 'c') {
         rmi_sig_server_closed(w->server, w->now, *conn);
         *conn = 0;
@@ -97,7 +113,7 @@ static void act(struct world *w, const uint8_t *line, size_t len) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct world w = {0};
-    start(&w);
+    start(&w, size > 0 && data[0] == 'S');
     size_t at = 0;
     while (at < size) {
         const uint8_t *end = memchr(data + at, '\n', size - at);
