@@ -63,10 +63,21 @@ static void a_changed_rate_is_found(void **state) {
     test_share_close(&s);
 }
 
+static void streams_get_what_their_weights_say(void **state) {
+    (void)state;
+    for (int plain = 0; plain < 2; plain++) {
+        struct test_weights w = {.no_interleaving = plain, .weight = {128, 256, 1024}}; /* RFC 8831 6.4 */
+        const double off = test_weights_run(&w);
+        print_message("streams of weights 1, 2, 8 (%s): %.2f %% off\n", plain ? "DATA" : "I-DATA", off);
+        assert_true(off < 3);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flows_share_a_link),
         cmocka_unit_test(a_changed_rate_is_found),
+        cmocka_unit_test(streams_get_what_their_weights_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

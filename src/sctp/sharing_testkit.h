@@ -5,7 +5,8 @@
 #include "sctp/goodput_testkit.h"
 
 /* Up to four transfers over one bottleneck in virtual time, each to a receiver of its own, whose acknowledgements come
- * back over a link of their own. Header-only, for sharing_test.c and `rmrtc bench DATA`. */
+ * back over a link of their own; and streams of different weight inside one. Header-only, for sharing_test.c and
+ * `rmrtc bench DATA`. */
 
 #define TEST_FLOWS_MAX 4
 
@@ -137,6 +138,58 @@ static inline double test_share_jain(const struct test_share *s, const uint64_t 
     }
     *mbit = sum * 8 / (double)us;
     return squares > 0 ? sum * sum / ((double)s->flows * squares) : 0;
+}
+
+/* ---- streams of one association ---- */
+
+#define TEST_WEIGHTS 3
+
+struct test_weights {
+    bool no_interleaving;
+    uint16_t weight[TEST_WEIGHTS];
+    uint64_t got[TEST_WEIGHTS];
+};
+
+static inline void test_weights_event(struct test_pair *p, int side, const struct rmi_sctp_event *e) {
+    struct test_weights *w = p->user;
+    (void)side;
+    if (e->type == RMI_SCTP_EV_MESSAGE && e->stream < TEST_WEIGHTS)
+        w->got[e->stream] += e->len;
+}
+
+static inline void test_weights_step(struct test_pair *p, int side) {
+    static const uint8_t message[16384];
+    for (uint16_t i = 0; side == 0 && i < TEST_WEIGHTS; i++)
+        while (rmi_sctp_buffered(p->end[0].a, i) < 16 * sizeof message &&
+               rmi_sctp_send(p->end[0].a, p->now_us, i, 53, NULL, message, sizeof message) == RM_OK) {
+        }
+}
+
+/* Largest deviation of a stream's share from that of its weight, in percent of the latter, over 20 s at 20 Mbit/s. */
+static inline double test_weights_run(struct test_weights *w) {
+    const struct test_link_config link = {
+        .rate_bps = 20000000, .delay_us = RMI_MS(50), .queue_us = RMI_MS(100), .headers = TEST_HEADERS};
+    const struct rmi_sctp_config config[2] = {{.no_interleaving = w->no_interleaving}, {.name = "b"}};
+    struct test_pair p = {.on_event = test_weights_event, .on_step = test_weights_step, .user = w};
+    double all = 0, weights = 0, most = 0;
+    test_pair_open(&p, 1, &link, config);
+    for (uint16_t i = 0; i < TEST_WEIGHTS; i++)
+        if (rmi_sctp_set_weight(p.end[0].a, i, w->weight[i]))
+            abort();
+    test_pair_start(&p);
+    test_pair_run(&p, p.now_us + RMI_SEC(2));
+    memset(w->got, 0, sizeof w->got);
+    test_pair_run(&p, p.now_us + RMI_SEC(20));
+    test_pair_close(&p);
+    for (int i = 0; i < TEST_WEIGHTS; i++) {
+        all += (double)w->got[i];
+        weights += w->weight[i];
+    }
+    for (int i = 0; i < TEST_WEIGHTS; i++) {
+        const double due = all * w->weight[i] / weights, off = 100 * ((double)w->got[i] - due) / due;
+        most = off > most ? off : -off > most ? -off : most;
+    }
+    return most;
 }
 
 #endif

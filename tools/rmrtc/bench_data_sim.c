@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench.h"
-#include "sctp/goodput_testkit.h"
+#include "sctp/sharing_testkit.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -27,6 +27,10 @@
 extern char **environ;
 #define NAME_BYTES 64
 #define P95_RTTS 1.5
+#define JAIN_LEAST 0.8
+#define WEIGHTS_OFF_MOST 3
+#define SHARE_FROM_S 25
+#define SHARE_FOR_S 40
 
 struct path {
     const char *name;
@@ -156,6 +160,31 @@ static bool measure_small(struct bench *b, bool no_interleaving) {
     return true;
 }
 
+/* Two transfers of different associations over one link, the second three seconds after the first. */
+static void measure_sharing(struct bench *b, int64_t queue_us, const char *name) {
+    struct test_share s = {.flows = 2};
+    uint64_t before[TEST_FLOWS_MAX] = {0};
+    double mbit;
+    s.bottleneck.c =
+        (struct test_link_config){.rate_bps = MBIT * 1000000, .delay_us = RTT_US / 2, .queue_us = queue_us};
+    s.flow[1].start_us = RMI_SEC(4);
+    test_share_open(&s, 1);
+    test_share_run(&s, RMI_SEC(SHARE_FROM_S));
+    for (size_t i = 0; i < s.flows; i++)
+        before[i] = s.flow[i].got;
+    test_share_run(&s, RMI_SEC(SHARE_FROM_S + SHARE_FOR_S));
+    const double jain = test_share_jain(&s, before, RMI_SEC(SHARE_FOR_S), &mbit);
+    const struct figure f = figure(name, "", jain, JAIN_LEAST, s.flows);
+    bench_report_at_least(b, &f);
+    test_share_close(&s);
+}
+
+static void measure_weights(struct bench *b) {
+    struct test_weights w = {.weight = {128, 256, 1024}};
+    const struct figure f = figure("stream_weights_off", "%", test_weights_run(&w), WEIGHTS_OFF_MOST, TEST_WEIGHTS);
+    bench_report(b, &f);
+}
+
 bool bench_data_sim(struct bench *b) {
     char program[PATH_MAX];
     const bool beside = usrsctp_path(program, sizeof program);
@@ -172,5 +201,8 @@ bool bench_data_sim(struct bench *b) {
     }
     ok = measure_small(b, false) && ok;
     ok = measure_small(b, true) && ok;
+    measure_sharing(b, RTT_US, "two_flows_jain");
+    measure_sharing(b, RTT_US / 2, "two_flows_jain_short_queue");
+    measure_weights(b);
     return (!beside || measure_usrsctp(b, program, &paths[0], true)) && ok;
 }
