@@ -319,6 +319,9 @@ bool rmi_pc_poll_event(struct rmi_pc *pc, struct rmi_pc_event *out) {
 void rmi_pc_set_relay_error(struct rmi_pc *pc, rm_err err) {
     pc->relay_err = err;
 }
+int64_t rmi_pc_media_us(const struct rmi_pc *pc) {
+    return pc->media_us;
+}
 enum rmi_pc_state rmi_pc_state_of(const struct rmi_pc *pc) {
     return pc->state;
 }

@@ -141,6 +141,8 @@ bool rmi_pc_poll_event(struct rmi_pc *pc, struct rmi_pc_event *out);
 void rmi_pc_set_relay_error(struct rmi_pc *pc, rm_err err);
 /* Final: state FAILED with this error and detail; used when signaling ends the attempt. */
 void rmi_pc_abort(struct rmi_pc *pc, int64_t now_us, rm_err err, const char *detail);
+/* When sound or pictures were sent or received last; 0: never. */
+int64_t rmi_pc_media_us(const struct rmi_pc *pc);
 enum rmi_pc_state rmi_pc_state_of(const struct rmi_pc *pc);
 const char *rmi_pc_state_name(enum rmi_pc_state s);
 rm_err rmi_pc_error(const struct rmi_pc *pc);             /* why it failed; RM_OK otherwise */

@@ -63,7 +63,8 @@ struct rmi_pc {
 
     struct rmi_list events;
     size_t event_count;
-    int64_t now_us; /* of the call in progress: the DTLS output callback has no clock of its own */
+    int64_t media_us; /* last sound or picture of either direction; 0: none yet */
+    int64_t now_us;   /* of the call in progress: the DTLS output callback has no clock of its own */
 
     struct rmi_pc_local_cand locals[RMI_ICE_LOCAL_MAX];
     size_t local_count;

@@ -200,6 +200,8 @@ void rmi_pc_secure_media(struct rmi_pc *pc, bool rtcp, uint8_t *data, size_t len
         return;
     }
     rmi_ice_note_received(pc->ice, pc->now_us);
+    if (!rtcp)
+        pc->media_us = pc->now_us;
     if (pc->on_packet)
         pc->on_packet(pc->on_packet_ctx, pc->now_us, rtcp, data, len);
 }
@@ -219,5 +221,7 @@ rm_err rmi_pc_send(struct rmi_pc *pc, int64_t now_us, bool rtcp, uint8_t *data, 
         rtcp ? rmi_srtp_protect_rtcp(pc->srtp, data, &len, cap) : rmi_srtp_protect_rtp(pc->srtp, data, &len, cap);
     if (!err)
         send_routed(pc, data, len);
+    if (!err && !rtcp)
+        pc->media_us = now_us;
     return err;
 }

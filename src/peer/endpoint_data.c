@@ -6,6 +6,8 @@
  * are acknowledged together, as receive offload makes TCP do; so many at most, so that the peer goes on meanwhile. */
 #define HELD_PACKETS 32
 
+#define MEDIA_US RMI_SEC(1) /* sound without discontinuous transmission comes each few milliseconds */
+
 static void send_packet(void *ctx, int64_t now_us, const uint8_t *data, size_t len) {
     struct rmi_ep_peer *p = ctx;
     rmi_pc_send_data(p->pc, now_us, data, len); /* as lost on the way when the path is gone: SCTP repeats it */
@@ -31,8 +33,15 @@ static void drain(struct rmi_ep_peer *p, int64_t now_us) {
         rmi_sctp_flush(p->sctp, now_us);
 }
 
+/* Sound and pictures of this connection go through the same queues on the way. */
+static void note_media(struct rmi_ep_peer *p, int64_t now_us) {
+    const int64_t media_us = rmi_pc_media_us(p->pc);
+    rmi_sctp_set_gentle(p->sctp, media_us > 0 && now_us - media_us < MEDIA_US);
+}
+
 static void settle(struct rmi_ep_peer *p, int64_t now_us) {
     p->held_packets = 0;
+    note_media(p, now_us);
     rmi_sctp_flush(p->sctp, now_us);
     drain(p, now_us);
 }

@@ -338,6 +338,10 @@ enum rmi_sctp_state rmi_sctp_state_of(const struct rmi_sctp *a) {
     return a->state;
 }
 
+void rmi_sctp_set_gentle(struct rmi_sctp *a, bool gentle) {
+    a->cc.gentle = gentle;
+}
+
 uint16_t rmi_sctp_streams_out(const struct rmi_sctp *a) {
     return a->streams_out;
 }

@@ -7,6 +7,15 @@
 #define MIN_PACKETS 4
 #define PERCENT 100
 #define STARTUP_GAIN 277 /* 4 ln 2: doubles each round (BBR) */
+/* Gentle: what was too much is known a round trip later, so a start that exceeds the rate by a part of the round trip
+ * makes a queue of that part. */
+#define GENTLE_START_US RMI_MS(9)
+#define GENTLE_QUEUE_US RMI_MS(3) /* ends the start; one that ends too soon goes on by probes */
+#define GENTLE_GAIN_LEAST 5
+#define GENTLE_GAIN_MOST 100
+#define GENTLE_FROM_PACKETS 10   /* in flight: with fewer, delayed acknowledgements hide how the rate grows */
+#define GENTLE_STEP_US RMI_MS(3) /* the queue of a probe */
+#define GENTLE_CRUISE_GAIN 98    /* what media sends comes on top, and must not fill the queue between two probes */
 #define DRAIN_GAIN 36
 #define DOWN_GAIN 75
 #define CWND_GAIN 200
@@ -64,11 +73,22 @@ static uint64_t root(uint64_t of) {
     return r;
 }
 
+static bool starts_gently(const struct rmi_sctp_cc *c) {
+    return c->gentle && bdp(c) >= GENTLE_FROM_PACKETS * c->mtu;
+}
+
+static uint64_t gentle_gain(const struct rmi_sctp_cc *c) {
+    const int64_t gain = GENTLE_START_US * PERCENT / c->min_rtt_us;
+    return (uint64_t)rmi_max64(GENTLE_GAIN_LEAST, rmi_min64(gain, GENTLE_GAIN_MOST));
+}
+
 /* How much more is tried first: as many packets a round trip as the root of those in flight. Of two flows the smaller
  * one gains more of what it has, and both lose alike, so that their rates approach each other (binomial congestion
  * control, Bansal and Balakrishnan 2001). */
 static uint64_t first_step(const struct rmi_sctp_cc *c) {
-    return root(bdp(c) / c->mtu) * c->mtu * SECOND_US / (uint64_t)c->min_rtt_us;
+    const uint64_t step = root(bdp(c) / c->mtu) * c->mtu * SECOND_US / (uint64_t)c->min_rtt_us;
+    const uint64_t gentle = bytes_in(bandwidth(c), GENTLE_STEP_US) * SECOND_US / (uint64_t)c->min_rtt_us;
+    return c->gentle && gentle < step ? gentle : step;
 }
 
 void rmi_sctp_cc_init(struct rmi_sctp_cc *c, const struct rmi_rng *rng, size_t mtu) {
@@ -140,7 +160,9 @@ static void take_rtt(struct rmi_sctp_cc *c, int64_t now_us, int64_t rtt_us) {
     const int64_t near_us = c->min_rtt_us / 32 + RMI_MS(1);
     c->round_rtt_us = rmi_min64(c->round_rtt_us, rtt_us);
     c->probe_min_us = rmi_min64(c->probe_min_us, rtt_us);
-    c->slow_samples = c->min_rtt_us && is_queue(c, rtt_us) ? c->slow_samples + 1 : 0;
+    const bool slow = starts_gently(c) && c->state == RMI_SCTP_CC_STARTUP ? rtt_us > c->min_rtt_us + GENTLE_QUEUE_US
+                                                                          : is_queue(c, rtt_us);
+    c->slow_samples = c->min_rtt_us && slow ? c->slow_samples + 1 : 0;
     if (c->min_rtt_us == 0 || rtt_us <= c->min_rtt_us + near_us)
         c->min_rtt_seen_us = now_us;
     if (c->min_rtt_us == 0 || rtt_us < c->min_rtt_us)
@@ -196,7 +218,8 @@ static void lower(struct rmi_sctp_cc *c) {
 static void end_round(struct rmi_sctp_cc *c, int64_t now_us) {
     const bool loss = too_much_loss(c);
     if (c->state == RMI_SCTP_CC_STARTUP && !c->round_app_limited) {
-        if (bandwidth(c) >= percent(c->full_bw, STARTUP_GROWTH)) {
+        if (bandwidth(c) >=
+            percent(c->full_bw, starts_gently(c) ? PERCENT + gentle_gain(c) / FULL_ROUNDS : STARTUP_GROWTH)) {
             c->full_bw = bandwidth(c);
             c->full_rounds = 0;
         } else {
@@ -265,12 +288,13 @@ static void step(struct rmi_sctp_cc *c, int64_t now_us, uint64_t in_flight) {
 static uint64_t pacing_gain(const struct rmi_sctp_cc *c) {
     switch (c->state) {
     case RMI_SCTP_CC_STARTUP:
-        return STARTUP_GAIN;
+        return starts_gently(c) ? PERCENT + gentle_gain(c) : STARTUP_GAIN;
     case RMI_SCTP_CC_DRAIN:
         return DRAIN_GAIN;
     case RMI_SCTP_CC_DOWN:
         return DOWN_GAIN;
     case RMI_SCTP_CC_CRUISE:
+        return c->gentle ? GENTLE_CRUISE_GAIN : PERCENT;
     case RMI_SCTP_CC_UP:
     case RMI_SCTP_CC_PROBE_RTT:
         break;
@@ -299,7 +323,7 @@ static void set_limits(struct rmi_sctp_cc *c, int64_t now_us, uint64_t acked) {
         rate += c->step;
     const uint64_t least_rate = least * SECOND_US / (uint64_t)c->min_rtt_us;
     rate = rate > least_rate ? rate : least_rate;
-    if (!starting || rate > c->pacing)
+    if (!starting || rate > c->pacing || starts_gently(c))
         c->pacing = rate;
 }
 

@@ -35,6 +35,7 @@ struct rmi_sctp_cc {
     enum rmi_sctp_cc_state state;
     struct rmi_rng rng;
     size_t mtu;
+    bool gentle; /* sound and pictures share the path: they hear each queue that a probe makes */
     uint64_t cwnd;
     uint64_t pacing; /* bytes a second; 0: not known */
     uint64_t delivered;

@@ -372,6 +372,7 @@ struct rmt_peer *rmt_mesh_add(struct rmt_mesh *m, struct rmt_host *host, const s
         .video_first = o->video_first == RMI_JSEP_OPUS ? RMI_JSEP_VP9 : o->video_first,
         .liveness_us = o->liveness_us,
         .reconnect = o->reconnect,
+        .channels = o->channels,
     };
     if (o->media) {
         p->media = true;

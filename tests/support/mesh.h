@@ -40,6 +40,7 @@ struct rmt_peer_options {
     struct rmi_cc_limits rates;                 /* zeros: no congestion control */
     const struct rmi_cc_ops *cc;                /* NULL: rmi_cc_gcc */
     const struct rmi_endpoint_media_ops *media; /* copied; NULL: packets are counted (rmt_peer_rtp_received) */
+    struct rmi_endpoint_data_ops channels;      /* zeros: no association is made */
 };
 /* One socket on each interface that is up. Not started. */
 struct rmt_peer *rmt_mesh_add(struct rmt_mesh *mesh, struct rmt_host *host, const struct rmt_peer_options *options);

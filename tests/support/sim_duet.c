@@ -44,7 +44,9 @@ void rmt_duet_open(struct rmt_duet *d, struct rmt_sim *sim, uint64_t seed, const
         d->v, &(struct rmt_host_config){.name = "bob", .ips = {"198.51.100.1"}, .skew_ppm = config->bob_skew_ppm});
     rmt_host_set_links(d->alice_host, &config->up, &config->down);
     d->options = (struct rmt_peer_options){.no_video = config->no_video, .video_first = config->video_first};
+    d->options.channels = config->alice_channels;
     d->alice = rmt_studio_add(d->mesh, d->alice_host, &d->options, &config->alice);
+    d->options.channels = config->bob_channels;
     d->bob = rmt_studio_add(d->mesh, d->bob_host, &d->options, &config->bob);
     rmt_peer_start(rmt_studio_peer(d->alice));
     rmt_vnet_run_for(d->v, RMI_MS(seed % 10 * 10)); /* the phase of their clocks against one another */

@@ -11,6 +11,7 @@ struct rmt_duet_config {
     bool no_video;                      /* not negotiated */
     enum rmi_jsep_codec_id video_first; /* RMI_JSEP_OPUS = 0: VP9 */
     struct rmt_studio_config alice, bob;
+    struct rmi_endpoint_data_ops alice_channels, bob_channels; /* zeros: none */
 };
 
 struct rmt_duet {

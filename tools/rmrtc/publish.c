@@ -3,6 +3,7 @@
 
 #include "base/time.h"
 #include "io/loop.h"
+#include "io/priority.h"
 #include "marker.h"
 #include "plugin_path.h"
 #include "stamp.h"
@@ -89,6 +90,8 @@ static int64_t thread_cpu_ns(void) {
 
 static void *test_main(void *ctx) {
     struct publisher *p = ctx;
+    if (!p->config.video)
+        rmi_prefer_this_thread(); /* as threads that take sound from a microphone are */
     while (!atomic_load(&p->stop)) {
         int64_t audio_us = p->config.audio ? test_audio_due_us(p->audio) : INT64_MAX;
         int64_t video_us = p->config.video ? test_video_due_us(p->video) : INT64_MAX;
