@@ -137,6 +137,71 @@ static void nobody_there_is_noticed(void **state) {
     test_pair_close(&p);
 }
 
+/* The first INIT is lost: the next one goes after three round trips of the ICE pair, not after seconds. */
+static void a_lost_init_is_sent_again_soon(void **state) {
+    (void)state;
+    struct test_pair p;
+    struct world w;
+    const struct rmi_sctp_config config[2] = {{.rtt_us = 2 * DELAY_US}, {.rtt_us = 2 * DELAY_US}};
+    open_pair(&p, &w, config);
+    const int64_t begin_us = p.now_us;
+    rmi_sctp_start(p.end[0].a, p.now_us);
+    assert_int_equal(p.end[0].out.count, 1);
+    free(test_link_pop(&p.end[0].out).data);
+    test_pair_run(&p, begin_us + RMI_MS(100) + 4 * DELAY_US);
+    assert_int_equal(w.count[0][RMI_SCTP_EV_CONNECTED], 1);
+    test_pair_close(&p);
+}
+
+/* Whether eight bytes anywhere in it are an address near one of ours, in either order. */
+static bool shows_an_address(const struct test_packet *packet, const void *const *near, size_t count) {
+    for (size_t at = 0; at + sizeof(uint64_t) <= packet->len; at++) {
+        uint64_t little = 0, big = 0;
+        for (size_t i = 0; i < sizeof little; i++) {
+            little |= (uint64_t)packet->data[at + i] << (8 * i);
+            big = big << 8 | packet->data[at + i];
+        }
+        for (size_t i = 0; i < count; i++) {
+            const uint64_t page = (uint64_t)(uintptr_t)near[i] >> 24;
+            if (little >> 24 == page || big >> 24 == page)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Set-up, data, messages given up, resets, heartbeats, an error and the end: nothing on the wire is an address. */
+static void no_packet_shows_an_address(void **state) {
+    (void)state;
+    struct test_pair p;
+    struct world w;
+    static uint8_t bytes[20000];
+    const struct rmi_sctp_send_options once = {.limit_retransmits = true};
+    open_pair(&p, &w, NULL);
+    const void *near[] = {p.end[0].a, p.end[1].a, &w, bytes};
+    const struct test_packet self = {.data = (uint8_t *)near, .len = sizeof near};
+    assert_true(shows_an_address(&self, near, 1)); /* it would be found */
+    test_pair_start(&p);
+    int packets = 0;
+    for (int i = 0; i < 4000; i++) {
+        for (int side = 0; side < 2; side++)
+            for (size_t k = 0; k < p.end[side].out.count; k++, packets++)
+                assert_false(shows_an_address(&p.end[side].out.heap[k], near, sizeof near / sizeof near[0]));
+        p.end[0].out.c.loss_permille = i < 1000 ? 100 : 0;
+        if (i % 50 == 49 && i < 2000) {
+            (void)rmi_sctp_send(p.end[0].a, p.now_us, (uint16_t)(i % 7), 53, i % 2 ? &once : NULL, bytes, sizeof bytes);
+            (void)rmi_sctp_reset_stream(p.end[1].a, p.now_us, (uint16_t)(i % 5));
+            rmi_sctp_flush(p.end[0].a, p.now_us);
+        }
+        if (i == 3900)
+            rmi_sctp_shutdown(p.end[0].a, p.now_us);
+        test_pair_step(&p, p.now_us + RMI_MS(i > 2500 ? 200 : 5));
+    }
+    assert_int_equal(w.count[0][RMI_SCTP_EV_CLOSED], 1);
+    assert_in_range(packets, 200, 1000000);
+    test_pair_close(&p);
+}
+
 /* Hands each end every packet of the other with one bit changed, at every bit, before the real one. */
 static void a_changed_cookie_is_refused(void **state) {
     (void)state;
@@ -332,6 +397,8 @@ int main(void) {
         cmocka_unit_test(what_one_side_lacks_is_not_used),
         cmocka_unit_test(a_peer_of_fewer_parameters_is_reached),
         cmocka_unit_test(nobody_there_is_noticed),
+        cmocka_unit_test(a_lost_init_is_sent_again_soon),
+        cmocka_unit_test(no_packet_shows_an_address),
         cmocka_unit_test(a_changed_cookie_is_refused),
         cmocka_unit_test(a_restart_is_refused),
         cmocka_unit_test(a_reset_closes_one_direction_and_the_id_can_be_used_again),
