@@ -58,6 +58,7 @@ static struct rmi_data_channel *add_channel(struct rmi_data_peer *p, uint16_t id
     c->peer = p;
     c->id = id;
     copy_label(info, c->label);
+    c->is_control = !strcmp(c->label, RMI_EP_CHANNEL);
     c->lifetime_ms = info->limit_lifetime ? info->max_lifetime_ms : RMI_DATA_FOR_EVER;
     c->low = c->threshold = RMI_DATA_NO_LOW;
     (void)rmi_channels_set_low(p->channels, id, c->threshold);
@@ -76,9 +77,9 @@ static void choose_main(struct rmi_data_peer *p) {
         struct rmi_data_channel *c = p->at[i];
         if (!c || !c->told_open || c->closing)
             continue;
-        if (!p->main || !strcmp(c->label, RMI_EP_CHANNEL))
+        if (!p->main || c->is_control)
             p->main = c;
-        if (!strcmp(p->main->label, RMI_EP_CHANNEL))
+        if (c->is_control)
             return;
     }
 }
@@ -159,7 +160,7 @@ static void on_message(struct rmi_data_channel *c, const struct rmi_channels_eve
     for (size_t i = 0; i < c->hook_count; i++)
         if (c->hooks[i]->data && c->hooks[i]->data(c->hooks[i]->ctx, peer_id, c->id, ev->binary, ev->data, ev->len))
             return;
-    if (config->on_channel_data && strcmp(c->label, RMI_EP_CHANNEL) != 0) {
+    if (config->on_channel_data && !c->is_control) {
         config->on_channel_data(peer_id, c->id, c->label, ev->binary, ev->data, ev->len, config->user);
         return;
     }

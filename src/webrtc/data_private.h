@@ -34,7 +34,7 @@ struct rmi_data_channel {
     uint32_t lifetime_ms; /* RMI_DATA_FOR_EVER: no limit */
     const struct rmi_channel_hook *hooks[RMI_CHANNEL_HOOKS_MAX];
     size_t hook_count;
-    bool told_open;
+    bool told_open, is_control;
     size_t threshold; /* what the association tells at */
     /* guarded by the mutex */
     struct rmi_list ready; /* in rmi_data.ready */

@@ -10,7 +10,7 @@
 
 #define PIECE 50000
 #define HELD_MAX ((uint64_t)8 << 20) /* what a paused reader holds: 4 MiB offered, and what was under way */
-#define GROWTH_MAX ((long)40 << 20)  /* of the process: queue, association's buffer, what the reader holds */
+#define GROWTH_MAX ((long)100 << 20) /* of the process; a tenth of it is used, sanitizers take more */
 #define AGAIN_TURNS 200
 
 static long resident_bytes(void) {

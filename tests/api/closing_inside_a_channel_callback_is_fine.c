@@ -3,6 +3,7 @@
  * nothing is left, and what could not be sent is told. */
 #include "support/channels.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,10 +82,10 @@ static void on_event(struct rmt_side *s, const rm_event *ev) {
 }
 
 /* As much as is taken: what comes of it depends on the deed. */
-static void send_some(rm_webrtc *t, const char *peer, uint16_t id) {
+static void send_some(rm_webrtc *t, const char *peer, uint16_t id, int most) {
     static const uint8_t bytes[70000];
     rm_err err = RM_OK;
-    for (int i = 0; i < 200 && !err; i++)
+    for (int i = 0; i < most && !err; i++)
         err = rm_webrtc_send_data(t, peer, id, true, bytes, sizeof bytes);
     RMT_REQUIRE(err == RM_OK || err == RM_E_AGAIN || err == RM_E_STATE || err == RM_E_NOT_FOUND || err == RM_E_CLOSED);
 }
@@ -117,9 +118,14 @@ static void one(const struct rmi_signaling_thread *server, enum deed deed, enum 
         uint16_t more;
         RMT_REQUIRE(rm_webrtc_open_channel(b->t, b->other, &o, &more) == RM_OK);
     } else if (place != AT_DATA) {
-        send_some(t, "b", scene.channel); /* before anything can destroy it */
+        /* Before anything can destroy it; so much that it must wait, and then need not any more. */
+        if (place == AT_WRITABLE)
+            RMT_REQUIRE(rm_webrtc_pause_channel(b->t, "a", scene.channel, true) == RM_OK);
+        send_some(t, "b", scene.channel, place == AT_WRITABLE ? INT_MAX : 20);
+        if (place == AT_WRITABLE)
+            RMT_REQUIRE(rm_webrtc_pause_channel(b->t, "a", scene.channel, false) == RM_OK);
     }
-    send_some(b->t, "a", scene.channel);
+    send_some(b->t, "a", scene.channel, 200);
     if (place == AT_CLOSED)
         RMT_REQUIRE(rm_webrtc_close_channel(b->t, "a", scene.channel) == RM_OK);
     RMT_AWAIT(a, atomic_load(&scene.done));
