@@ -117,7 +117,8 @@ typedef struct rm_channel_info {
     int32_t max_retransmits, max_lifetime_ms; /* -1: no limit */
     uint16_t priority;
     uint64_t messages_in, messages_out, bytes_in, bytes_out; /* handed over to or taken from the protocol */
-    uint64_t queued_messages, queued_bytes;                  /* waiting before it */
+    uint64_t expired;                       /* messages given up before that: older than max_lifetime_ms */
+    uint64_t queued_messages, queued_bytes; /* waiting before it */
 } rm_channel_info;
 
 /* Fills at most `cap` entries, sets *count to the number there are. Waits for the network thread. */

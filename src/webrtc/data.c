@@ -362,6 +362,7 @@ static void fill_info(const struct rmi_data_channel *c, const struct rmi_channel
                              .messages_out = in->messages_out,
                              .bytes_in = in->bytes_in,
                              .bytes_out = in->bytes_out,
+                             .expired = c->expired,
                              .queued_messages = c->queued_count,
                              .queued_bytes = c->queued_bytes};
     show(in->label, in->label_len, out->label);

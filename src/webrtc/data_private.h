@@ -35,6 +35,7 @@ struct rmi_data_channel {
     const struct rmi_channel_hook *hooks[RMI_CHANNEL_HOOKS_MAX];
     size_t hook_count;
     bool told_open, is_control;
+    uint64_t expired;
     size_t threshold; /* what the association tells at */
     /* guarded by the mutex */
     struct rmi_list ready; /* in rmi_data.ready */

@@ -257,9 +257,10 @@ static void give_back(struct rmi_data_channel *c, struct rmi_list *batch) {
 static bool send_batch(struct rmi_data_channel *c, struct rmi_list *batch, int64_t now_us) {
     for (struct rmi_list *node; (node = rmi_list_pop_front(batch));) {
         struct rmi_data_message *m = RMI_CONTAINER_OF(node, struct rmi_data_message, node);
-        const rm_err err = now_us >= m->until_us
-                               ? RM_OK
-                               : rmi_channels_send(c->peer->channels, now_us, c->id, m->binary, m->data, m->len);
+        const bool expired = now_us >= m->until_us;
+        const rm_err err =
+            expired ? RM_OK : rmi_channels_send(c->peer->channels, now_us, c->id, m->binary, m->data, m->len);
+        c->expired += expired;
         /* RM_E_STATE: not up yet, or the peer is closing it: RM_EV_CHANNEL_CLOSED will say that this was left. */
         if (err == RM_E_AGAIN || err == RM_E_STATE || err == RM_E_NO_MEMORY) {
             rmi_list_push_front(batch, node);

@@ -27,6 +27,14 @@ static uint64_t held_by(struct rmt_side *s) {
     return stats.receive_held;
 }
 
+static bool last_has_size(struct rmt_side *s, uint16_t id, size_t size) {
+    (void)usleep(20000); /* the pace of trying again */
+    pthread_mutex_lock(&s->mutex);
+    const bool seen = s->at[id].last_size == size;
+    pthread_mutex_unlock(&s->mutex);
+    return seen;
+}
+
 struct stream {
     uint64_t hash, messages;
     uint8_t bytes[PIECE];
@@ -52,6 +60,39 @@ static void fill(struct rmt_side *a, struct rmt_side *b, uint16_t id, struct str
         if (err)
             (void)usleep(1000); /* what is measured is that nothing moves: the limit is a number of turns */
     }
+}
+
+/* Messages with a short life make room for others although nobody reads, and are counted. */
+static void old_messages_give_way(struct rmt_couple *c) {
+    struct rmt_side *a = &c->side[0], *b = &c->side[1];
+    static const uint8_t bytes[PIECE];
+    rm_channel_info info[8];
+    rm_channel_options o;
+    size_t count = 0;
+    uint16_t id;
+    rm_err err = RM_OK;
+    rm_channel_options_init(&o);
+    o.max_lifetime_ms = 50;
+    RMT_REQUIRE(rm_webrtc_open_channel(a->t, "b", &o, &id) == RM_OK);
+    RMT_AWAIT(b, b->at[id].opened > b->at[id].closed);
+    RMT_REQUIRE(rm_webrtc_pause_channel(b->t, "a", id, true) == RM_OK);
+    uint64_t expired = 0;
+    for (int round = 0; round < 100 && expired == 0; round++) {
+        const int writable = a->at[id].writable;
+        for (err = RM_OK; !err;)
+            err = rm_webrtc_send_data(a->t, "b", id, true, bytes, PIECE);
+        RMT_REQUIRE(err == RM_E_AGAIN);
+        RMT_AWAIT(a, a->at[id].writable > writable);
+        RMT_REQUIRE(rm_webrtc_channels(a->t, "b", info, 8, &count) == RM_OK && count <= 8);
+        for (size_t i = 0; i < count; i++)
+            expired += info[i].id == id ? info[i].expired : 0;
+    }
+    printf("%llu messages expired before their turn\n", (unsigned long long)expired);
+    RMT_REQUIRE(expired > 0);
+    RMT_REQUIRE(rm_webrtc_pause_channel(b->t, "a", id, false) == RM_OK);
+    do /* one that is lost to its age is followed by another */
+        RMT_REQUIRE((err = rm_webrtc_send_data(a->t, "b", id, false, "last", 4)) == RM_OK || err == RM_E_AGAIN);
+    while (!last_has_size(b, id, 4));
 }
 
 int main(void) {
@@ -102,6 +143,7 @@ int main(void) {
     RMT_AWAIT(a, a->at[id].closed == 1);
     RMT_AWAIT(b, b->at[id].closed == 1);
     RMT_REQUIRE(held_by(b) == 0);
+    old_messages_give_way(&c);
     rmt_couple_close(&c);
     rmi_signaling_thread_stop(&server);
     puts("a reader that pauses holds the sender");
