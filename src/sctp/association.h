@@ -109,9 +109,10 @@ int64_t rmi_sctp_next_deadline(const struct rmi_sctp *a);
 void rmi_sctp_timeout(struct rmi_sctp *a, int64_t now_us);
 
 /* Queues one message, copied. On an error it stays the caller's.
- * RM_E_AGAIN: the send buffer is full (each stream has a small share of its own), RMI_SCTP_EV_WRITABLE follows. RM_E_STATE: not connected, or the stream is being
- * reset. RM_E_INVALID_ARG: no such stream or no bytes. RM_E_TOO_BIG: over message_out_max. RM_E_UNSUPPORTED: limited
- * reliability, and the peer has none. RM_E_NO_MEMORY. Call rmi_sctp_flush after one or several. */
+ * RM_E_AGAIN: the send buffer is full (each stream has a small share of its own), RMI_SCTP_EV_WRITABLE follows.
+ * RM_E_STATE: not connected, or the stream is being reset. RM_E_INVALID_ARG: no such stream or no bytes. RM_E_TOO_BIG:
+ * over message_out_max. RM_E_UNSUPPORTED: limited reliability, and the peer has none. RM_E_NO_MEMORY. Call
+ * rmi_sctp_flush after one or several. */
 rm_err rmi_sctp_send(struct rmi_sctp *a, int64_t now_us, uint16_t stream, uint32_t ppid,
                      const struct rmi_sctp_send_options *options, const void *data, size_t len);
 /* Sends what may be sent now. */
