@@ -100,7 +100,7 @@ static void test_a_tap_sees_and_a_slow_one_skips(void **state) {
     assert_int_equal(rm_stream_session_tap(f.session, "b.in", NULL, &in), RM_OK);
     assert_int_equal(rm_stream_session_tap(f.session, "b.out", NULL, &silent), RM_OK);
     for (int i = 0; i < 10; i++) {
-        char text[8];
+        char text[16];
         snprintf(text, sizeof text, "t%d", i);
         send_text(f.session, text);
         expect_output(f.session, text);

@@ -196,8 +196,8 @@ static void process(struct rmi_run_node *n, rm_transport_data *item) {
     n->context.current = item;
     n->context.detail[0] = '\0';
     atomic_store(&n->barged, false);
+    const int switched = atomic_load(&n->switched); /* first: who was shown the item may rely on it */
     const bool wanted = !(atomic_load(&n->watch) & RMI_BUS_IN) || rmi_bus_show(n, RMI_BUS_IN, item);
-    const int switched = atomic_load(&n->switched);
     int64_t begin = rmi_run_now_us();
     rm_err err = RM_OK;
     if (!wanted || switched == RM_NODE_DISABLED)
