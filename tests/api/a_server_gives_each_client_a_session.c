@@ -3,6 +3,7 @@
  * session holds its client's channel back, and everything ends cleanly in the middle of it. */
 #include "support/api.h"
 
+#include "frame/control_frame.h"
 #include "frame/data_buffer.h"
 #include <pthread.h>
 #include <remotemedia/serve.h>
@@ -116,7 +117,18 @@ struct client {
     pthread_cond_t changed;
     int received;
     bool in_order;
+    struct rmi_control_event event; /* the last of the control channel */
+    int events;
 };
+
+static void take_event(struct client *c, const uint8_t *data, size_t size) {
+    pthread_mutex_lock(&c->mutex);
+    rmi_control_event_clear(&c->event);
+    RMT_REQUIRE(rmi_control_event_read(data, size, &c->event) == RM_OK);
+    c->events++;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->mutex);
+}
 
 static void on_channel_data(const char *peer_id, uint16_t channel, const char *label, bool binary, const uint8_t *data,
                             size_t size, void *user) {
@@ -124,6 +136,10 @@ static void on_channel_data(const char *peer_id, uint16_t channel, const char *l
     rm_runtime_data *message = NULL;
     char wanted[64];
     (void)channel, (void)peer_id;
+    if (!strcmp(label, "remotemedia-control")) {
+        take_event(c, data, size);
+        return;
+    }
     RMT_REQUIRE(binary && !strcmp(label, "chat"));
     RMT_REQUIRE(rmi_data_buffer_read(data, size, &message, NULL) == RM_OK);
     pthread_mutex_lock(&c->mutex);
@@ -147,7 +163,7 @@ static void client_open(struct client *c, const struct rmi_signaling_thread *add
     snprintf(id, sizeof id, "client-%d", number);
     rmt_config(&config, address, id);
     config.token = "secret";
-    config.auto_connect = false; /* the other clients are in the room, too */
+    config.auto_connect = false;      /* the other clients are in the room, too */
     config.enable_video = number % 2; /* and some with data and sound only */
     config.on_channel_data = on_channel_data;
     config.user = c;
@@ -188,6 +204,7 @@ static bool client_await(struct client *c, int count) {
 
 static void client_close(struct client *c) {
     rm_webrtc_destroy(&c->t);
+    rmi_control_event_clear(&c->event);
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->mutex);
 }
@@ -213,6 +230,66 @@ static void sessions_are_their_own_and_push_back(void) {
         RMT_REQUIRE(rmt_wait(clients[i].t, RM_EV_PEER_STATE, RM_PEER_CLOSED, &ev, PATIENCE_MS));
         client_close(&clients[i]);
     }
+}
+
+/* ---- the control channel ---- */
+
+static void control(struct client *c, uint16_t channel, const struct rmi_control_frame *frame) {
+    struct rmi_buf *buf = NULL;
+    RMT_REQUIRE(rmi_control_frame_write(frame, &buf) == RM_OK);
+    RMT_REQUIRE(rm_webrtc_send_data_buf(c->t, "remotemedia-server", channel, true, buf, 0, rm_buf_size(buf)) == RM_OK);
+    rm_buf_unref(&buf);
+}
+
+/* The nth event is of this kind. */
+static void await_event(struct client *c, int n, enum rmi_control_event_kind kind) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_MS / 1000;
+    int late = 0;
+    pthread_mutex_lock(&c->mutex);
+    while (c->events < n && !late)
+        late = pthread_cond_timedwait(&c->changed, &c->mutex, &until);
+    RMT_REQUIRE(c->events == n && c->event.kind == kind);
+    pthread_mutex_unlock(&c->mutex);
+}
+
+/* Another pipeline is another session: the client is told, and may attach to the new one. */
+static void another_pipeline_ends_what_looked_at_the_old_one(void) {
+    const struct rmi_control_frame hello = {.op = RMI_CONTROL_HELLO, .attach_id = "me"};
+    const struct rmi_control_frame look = {.op = RMI_CONTROL_SUBSCRIBE,
+                                           .addr = {.node_id = "count", .direction = RMI_CONTROL_OUT}};
+    struct rmi_signaling_thread address;
+    struct client client;
+    rm_channel_options options;
+    uint16_t channel;
+    char first[RMI_CONTROL_ID_MAX];
+    rm_webrtc *server = open_server(&address, NULL);
+    set_door(true);
+    client_open(&client, &address, 1);
+    rm_channel_options_init(&options);
+    options.label = "remotemedia-control";
+    RMT_REQUIRE(rm_webrtc_open_channel(client.t, "remotemedia-server", &options, &channel) == RM_OK);
+    control(&client, channel, &hello);
+    await_event(&client, 1, RMI_CONTROL_EV_ATTACHED);
+    memcpy(first, client.event.session_id, sizeof first);
+    control(&client, channel, &look);
+    control(&client, channel, &(struct rmi_control_frame){.op = RMI_CONTROL_UNSUBSCRIBE, .addr = {.node_id = "x"}});
+    await_event(&client, 2, RMI_CONTROL_EV_ERROR); /* what was asked for before it has taken effect */
+    client_send(&client, 0);
+    RMT_REQUIRE(client_await(&client, 1));
+    await_event(&client, 3, RMI_CONTROL_EV_TAP);
+    RMT_REQUIRE(!strcmp(client.event.addr.node_id, "count"));
+    RMT_REQUIRE(!strcmp(rm_runtime_data_text(client.event.data)->text, "0:message 0"));
+    set_pipeline(server);
+    await_event(&client, 4, RMI_CONTROL_EV_SESSION_CLOSED);
+    control(&client, channel, &look);
+    await_event(&client, 5, RMI_CONTROL_EV_ERROR); /* hello has to come first */
+    control(&client, channel, &hello);
+    await_event(&client, 6, RMI_CONTROL_EV_ATTACHED);
+    RMT_REQUIRE(strcmp(first, client.event.session_id) != 0);
+    client_close(&client);
+    rm_webrtc_destroy(&server);
 }
 
 /* Either side goes while messages are held back. */
@@ -249,6 +326,7 @@ static void a_taken_port_is_told(void) {
 int main(void) {
     sessions_are_their_own_and_push_back();
     const long threads = rmt_threads(), descriptors = rmt_open_descriptors();
+    another_pipeline_ends_what_looked_at_the_old_one();
     ends_in_the_middle(true);
     ends_in_the_middle(false);
     a_taken_port_is_told();
