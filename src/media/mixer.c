@@ -182,12 +182,18 @@ static void set_base(struct rmi_mixer *m, const struct rmi_mixer_source *s, int6
 rm_err rmi_mixer_input(struct rmi_mixer_source *s, const float *pcm, size_t samples, int64_t timestamp_us,
                        int64_t now_us) {
     struct rmi_mixer *m = s->m;
-    const bool alone = active(m) == 0;
     if (samples == 0)
         return RM_OK;
+    if (s->state == RMI_MIXER_ACTIVE && active(m) == 1 && s->end <= m->position &&
+        rmi_mixer_source_paused(s, timestamp_us))
+        s->state = RMI_MIXER_AWAY; /* a pause of all is not filled with silence */
+    const bool alone = active(m) == 0;
     m->now_us = rmi_max64(m->now_us, now_us);
     if (s->state == RMI_MIXER_AWAY) {
-        rmi_mixer_source_join(s, (size_t)((uint64_t)samples * m->config.rate_hz / s->rate_hz));
+        const size_t chunk = (size_t)((uint64_t)samples * m->config.rate_hz / s->rate_hz);
+        rm_err err = rmi_mixer_source_join(s, chunk, timestamp_us, !alone);
+        if (err)
+            return err;
         if (alone)
             set_base(m, s, timestamp_us);
     }
@@ -326,6 +332,7 @@ struct rmi_mixer_source_stats rmi_mixer_source_stats(const struct rmi_mixer_sour
     stats.active = s->state == RMI_MIXER_ACTIVE;
     stats.ahead_us = rmi_max64(rmi_mixer_us(s->m, s->end - s->m->position), 0);
     stats.drift_ppm = s->drift.ppm;
+    stats.silent_us = s->m->now_us - s->heard_us;
     return stats;
 }
 

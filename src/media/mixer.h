@@ -60,7 +60,8 @@ struct rmi_mixer_source *rmi_mixer_find(struct rmi_mixer *m, const char *id); /*
 struct rmi_mixer_source *rmi_mixer_at(struct rmi_mixer *m, size_t index);
 
 /* A chunk of interleaved floats, `samples` of each channel. `timestamp_us`: of its first sample by the sender's clock,
- * or negative; steps over 5 ms are pauses or repetitions, over 1 s another clock. `now_us`: when it came.
+ * or negative; steps over 5 ms are pauses or repetitions, over 1 s another clock. A newcomer whose times
+ * lie near those of the mix keeps them, so that parts of one recording stay together. `now_us`: when it came.
  * RM_E_NO_MEMORY: the chunk is lost. */
 rm_err rmi_mixer_input(struct rmi_mixer_source *s, const float *pcm, size_t samples, int64_t timestamp_us,
                        int64_t now_us);
@@ -94,6 +95,7 @@ void *rmi_mixer_user(const struct rmi_mixer_source *s);
 struct rmi_mixer_source_stats {
     bool active;              /* it is waited for */
     uint8_t level;            /* as RFC 6464: 0 loudest .. 127 silence; of the frame made last, before the gain */
+    int64_t silent_us;        /* since something came */
     int64_t ahead_us;         /* sound that is there beyond the frame made last */
     int32_t drift_ppm;        /* by which it is made longer (or shorter, when negative) at present */
     uint64_t concealed;       /* samples that were not there in time */

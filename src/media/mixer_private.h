@@ -53,7 +53,7 @@ struct rmi_mixer_source {
 
     struct rmi_resampler *resampler; /* NULL: neither another rate nor a drift so far */
     float *converted, *resampled;    /* blocks on their way */
-    size_t resampled_cap, discard;   /* discard: samples that come out next and have been heard */
+    size_t resampled_cap, discard;   /* discard: samples that come next and whose time has passed */
     struct rmi_mixer_drift drift;
 
     float gain, gain_target; /* gain: at the end of the last frame */
@@ -100,10 +100,12 @@ static inline int64_t rmi_mixer_us(const struct rmi_mixer *m, int64_t samples) {
 /* mixer_source.c: what a source has. */
 rm_err rmi_mixer_source_init(struct rmi_mixer_source *s);
 void rmi_mixer_source_free(struct rmi_mixer_source *s);
-/* From now on it is waited for; `chunk` samples of the mix are about to come. */
-void rmi_mixer_source_join(struct rmi_mixer_source *s, size_t chunk);
+/* From now on it is waited for; `chunk` samples of the mix are about to come. `others`: it is not alone. */
+rm_err rmi_mixer_source_join(struct rmi_mixer_source *s, size_t chunk, int64_t time_us, bool others);
 rm_err rmi_mixer_source_take(struct rmi_mixer_source *s, const float *pcm, size_t samples, int64_t time_us,
                              int64_t now_us);
+/* Whether the timestamp of the next chunk tells of a pause before it. */
+bool rmi_mixer_source_paused(const struct rmi_mixer_source *s, int64_t time_us);
 void rmi_mixer_source_read(const struct rmi_mixer_source *s, int64_t position, float *out, size_t n);
 /* From now on it can be made longer and shorter. */
 void rmi_mixer_source_begin_drift(struct rmi_mixer_source *s);

@@ -17,7 +17,8 @@
 /* Who comes late is given more delay once it has come late for so many chunks: a burst after a pause is late too, but
  * over at once. */
 #define LATE_CHUNKS 2
-#define BLOCK 512 /* samples converted at a time */
+#define NEAR_CHUNKS 2 /* a newcomer whose timestamps are that near to the mix keeps them */
+#define BLOCK 512     /* samples converted at a time */
 #define RING_MIN_US RMI_MS(100)
 
 static size_t fade_samples(const struct rmi_mixer *m) {
@@ -106,14 +107,33 @@ static void store(struct rmi_mixer_source *s, const float *pcm, size_t n) {
     }
 }
 
-void rmi_mixer_source_join(struct rmi_mixer_source *s, size_t chunk) {
-    struct rmi_mixer *m = s->m;
-    bool others = false;
-    for (size_t i = 0; i < m->count; i++)
-        others |= m->sources[i]->state == RMI_MIXER_ACTIVE;
+/* Whether it begins where its timestamp lies on the time line of the mix. People's clocks have nothing in common, but
+ * parts of one recording are to stay together. */
+static bool keep_time(struct rmi_mixer_source *s, size_t chunk, int64_t time_us) {
+    const struct rmi_mixer *m = s->m;
+    const int64_t near = NEAR_CHUNKS * (int64_t)(chunk > m->frame ? chunk : m->frame);
+    if (!m->has_base || time_us < 0 || time_us > INT64_MAX / 2)
+        return false;
+    const int64_t off_us = time_us - m->base_us - rmi_mixer_us(m, m->position);
+    if (off_us > STEP_MAX_US || off_us < -STEP_MAX_US)
+        return false;
+    const int64_t off =
+        (off_us * m->config.rate_hz + (off_us < 0 ? -1 : 1) * RMI_MIXER_US_PER_S / 2) / RMI_MIXER_US_PER_S;
+    if (off > near || off < -near)
+        return false;
+    rmi_mixer_source_invent(s, (size_t)rmi_max64(off, 0));
+    s->discard = (size_t)rmi_max64(-off, 0);
+    return true;
+}
+
+rm_err rmi_mixer_source_join(struct rmi_mixer_source *s, size_t chunk, int64_t time_us, bool others) {
+    const struct rmi_mixer *m = s->m;
+    rm_err err = reserve(s, NEAR_CHUNKS * (chunk > m->frame ? chunk : m->frame));
+    if (err)
+        return err;
     s->state = RMI_MIXER_ACTIVE;
     s->end = m->position;
-    s->fade = s->dry = s->owed = 0;
+    s->fade = s->dry = s->owed = s->discard = 0;
     s->tail = fade_samples(m);
     s->late_since_us = RMI_NEVER;
     s->next_time_us = -1;
@@ -121,16 +141,19 @@ void rmi_mixer_source_join(struct rmi_mixer_source *s, size_t chunk) {
         rmi_resampler_reset(s->resampler);
     rmi_mixer_drift_again(s);
     s->drift.has_target = false;
-    if (!others)
-        return;
     /* The frame that is next may be made at any moment, and each one after it a frame later. */
-    const int64_t guard = rmi_mixer_samples(m, GUARD_US);
-    rmi_mixer_source_invent(s, (chunk < m->frame ? m->frame - chunk : 0) + (size_t)guard);
+    if (others && !keep_time(s, chunk, time_us))
+        rmi_mixer_source_invent(s, (chunk < m->frame ? m->frame - chunk : 0) + (size_t)rmi_mixer_samples(m, GUARD_US));
+    return RM_OK;
 }
 
 /* Samples of the mix that so many of the source make. */
 static size_t scaled(const struct rmi_mixer_source *s, size_t samples) {
     return (size_t)((uint64_t)samples * s->m->config.rate_hz / s->rate_hz);
+}
+
+bool rmi_mixer_source_paused(const struct rmi_mixer_source *s, int64_t time_us) {
+    return s->next_time_us >= 0 && time_us <= INT64_MAX / 2 && time_us - s->next_time_us > JITTER_US;
 }
 
 /* What the timestamp says: a pause before the chunk, or `*skip` samples at its beginning that have been there. */
@@ -234,11 +257,10 @@ rm_err rmi_mixer_source_take(struct rmi_mixer_source *s, const float *pcm, size_
     lost = too_late(s, expected, now_us);
     lost += too_early(s, expected - lost);
     /* What the drift or the filter may add to the samples expected. */
-    err = reserve(s, expected - lost + s->resampled_cap);
+    err = reserve(s, expected + s->resampled_cap);
     if (err)
         return err;
     lost += s->discard;
-    s->discard = 0;
     s->usual = expected;
     s->heard_us = now_us;
     s->dry = 0;
@@ -248,6 +270,7 @@ rm_err rmi_mixer_source_take(struct rmi_mixer_source *s, const float *pcm, size_
         pcm += n * (size_t)s->channels;
         samples -= n;
     }
+    s->discard = lost;
     rmi_mixer_drift_input(s, now_us);
     return RM_OK;
 }

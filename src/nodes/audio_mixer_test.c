@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "nodes/audio_mixer_private.h"
 #include "nodes/nodes_testkit.h"
 
 #include <math.h>
@@ -116,8 +115,8 @@ static void each_source_is_heard(void **state) {
     near(level_of(&s, 440), 0.4, 0.001);
     near(level_of(&s, 1000), 0.3, 0.001);
     near(level_of(&s, 700), 0, 0.001);
-    /* Sums within full scale are exact, from where both are there. */
-    for (size_t i = CHUNK; i < s.samples; i++)
+    /* Sums within full scale are exact, from where both are there and have faded in. */
+    for (size_t i = 2 * CHUNK; i < s.samples; i++)
         near(s.pcm[i], (double)tone_at(440, 0.4, i) + tone_at(1000, 0.3, i), 1e-6);
 }
 
@@ -303,120 +302,161 @@ static void who_leaves_is_not_waited_for(void **state) {
         near(s.pcm[i], tone_at(440, 0.4, i), 1e-6);
 }
 
-/* ---- the time line alone, where it is known what has been seen ---- */
-
-static size_t feed(struct rmi_mix_timeline *t, const char *id, size_t from, size_t frames, int64_t off_us) {
-    bool fresh;
-    size_t samples, made = 0;
-    rm_runtime_data *d = tone(100, 0.1, 1, from, frames, id, off_us);
-    struct rmi_mix_source *s = rmi_mix_source(t, id, &fresh);
-    assert_non_null(s);
-    rmi_mix_input(t, s, d);
-    rm_runtime_data_unref(&d);
-    for (; rmi_mix_due(t, false, &samples); made++)
-        rmi_mix_advance(t, samples);
-    return made;
+/* Each listener gets the others under its own id, and with mode both there is the sum as well; muted ones nobody hears.
+ */
+static void nobody_hears_themself(void **state) {
+    (void)state;
+    static const char *const ids[] = {"a", "b", "c"};
+    static const double tones[] = {400, 1000, 1900};
+    for (int both = 0; both < 2; both++) {
+        static struct sound heard[4];
+        struct kit_rig rig;
+        memset(heard, 0, sizeof heard);
+        open_mixer(&rig, both ? "mode: both, output_stream_id: all, muted: [c], chunk_ms: 20"
+                              : "mode: minus, muted: [c], chunk_ms: 20");
+        for (size_t i = 0; i < 100; i++)
+            for (size_t k = 0; k < 3; k++)
+                kit_send(&rig, tone(tones[k], 0.2, 1, i * CHUNK, CHUNK, ids[k], (int64_t)k * 77000000));
+        rm_stream_session_end_input(rig.session);
+        for (rm_runtime_data *out; (out = kit_take(&rig)) != NULL;) {
+            const char *id = rm_runtime_data_stream_id(out);
+            assert_non_null(id);
+            collect(&heard[id[1] ? 3 : (size_t)(id[0] - 'a')], out);
+        }
+        assert_int_equal(rig.errors, 0);
+        kit_close(&rig);
+        assert_int_equal(heard[3].chunks > 0, both);
+        for (size_t who = 0; who < 3 + (size_t)both; who++)
+            for (size_t k = 0; k < 3; k++) {
+                double got = level_of(&heard[who], tones[k]);
+                if (k == who || k == 2)
+                    assert_true(got < 0.2e-3); /* -60 dB */
+                else
+                    near(got, 0.2, 0.001);
+            }
+    }
 }
 
-static struct rmi_mix_timeline *new_timeline(void) {
-    struct rmi_mix_timeline *t = calloc(1, sizeof *t);
-    assert_non_null(t);
-    t->rate = RATE;
-    t->chunk = CHUNK;
-    return t;
+/* Streams of other sample rates are converted; one may change its format. */
+static void rates_are_converted(void **state) {
+    (void)state;
+    static struct sound s;
+    static float pcm[480];
+    struct kit_rig rig;
+    memset(&s, 0, sizeof s);
+    open_mixer(&rig, "");
+    for (size_t i = 0; i < 150; i++) {
+        uint32_t rate = i < 20 ? 8000 : 16000;
+        kit_send(&rig, tone(440, 0.4, 1, i * CHUNK, CHUNK, "a", 0));
+        for (size_t k = 0; k < rate / 100; k++)
+            pcm[k] = (float)(0.3 * sin(TWO_PI * 1000 * (double)(k % (rate / 100)) / rate));
+        kit_send(&rig, kit_audio(pcm, rate / 100, rate, 1, "b", RM_NO_VALUE));
+    }
+    finish(&rig, &s);
+    near(level_of(&s, 440), 0.4, 0.002);
+    near(level_of(&s, 1000), 0.3, 0.01);
 }
 
-static void end_timeline(struct rmi_mix_timeline *t) {
-    rmi_mix_timeline_fini(t);
-    free(t);
+/* By arrival times a stream that brings much at once does not make the others late. */
+static void arrival_times_tell_who_is_late(void **state) {
+    (void)state;
+    static struct sound s;
+    for (int by_arrival = 0; by_arrival < 2; by_arrival++) {
+        struct kit_rig rig;
+        memset(&s, 0, sizeof s);
+        open_mixer(&rig, by_arrival ? "clock: arrival" : "clock: media");
+        for (size_t i = 0; i < 120; i++) {
+            rm_runtime_data *d[2] = {tone(440, 0.4, 1, i * CHUNK, CHUNK, "a", 0),
+                                     i == 20 ? tone(1000, 0.3, 1, 0, RATE, "b", 90000000) : NULL};
+            for (size_t k = 0; k < 2; k++)
+                if (d[k]) {
+                    assert_int_equal(rm_runtime_data_set_arrival_us(d[k], START_US + (int64_t)(i + 1) * 10000), RM_OK);
+                    kit_send(&rig, d[k]);
+                }
+        }
+        finish(&rig, &s);
+        double both = level_of(&s, 440);
+        print_message("clock %d: %g\n", by_arrival, both);
+        near(level_of(&s, 1000), 0.3, 0.001);
+        if (by_arrival)
+            near(both, 0.4, 0.001);
+        else
+            assert_true(both < 0.3); /* the long one has gone on without it */
+    }
 }
 
-static size_t sources(const struct rmi_mix_timeline *t) {
-    size_t n = 0;
-    for (size_t i = 0; i < RMI_MIX_SOURCES_MAX; i++)
-        n += t->sources[i].used;
-    return n;
-}
-
-/* Alone: at once. With others: when all are there, or one is a chunk further. Who has left costs no delay any more. */
+/* How long it waits, by the order of chunks alone; who has left costs nothing any more. */
 static void the_mix_waits_for_one_chunk(void **state) {
     (void)state;
-    struct rmi_mix_timeline *t = new_timeline();
-    assert_int_equal(feed(t, "a", 0, CHUNK, 0), 1);
-    assert_int_equal(feed(t, "a", CHUNK, CHUNK, 0), 1);
-    assert_int_equal(feed(t, "b", 2 * CHUNK, CHUNK, 0), 0);
-    assert_int_equal(feed(t, "a", 2 * CHUNK, CHUNK, 0), 1); /* both are there */
-    assert_int_equal(feed(t, "a", 3 * CHUNK, CHUNK, 0), 0); /* waits for b */
-    assert_int_equal(feed(t, "a", 4 * CHUNK, CHUNK, 0), 1); /* but no longer */
-    assert_int_equal(feed(t, "b", 3 * CHUNK, CHUNK, 0), 0); /* too late */
-    assert_int_equal(feed(t, "b", 4 * CHUNK, CHUNK, 0), 1); /* in time */
-    size_t made = 0, i = 5;
-    for (; sources(t) == 2 && i < 100; i++)
-        made += feed(t, "a", i * CHUNK, CHUNK, 0);
-    assert_in_range(i, 20, 27);    /* b has left after 200 ms */
-    assert_int_equal(made + 5, i); /* and what was held back for it came at once */
-    assert_int_equal(feed(t, "a", i * CHUNK, CHUNK, 0), 1);
-    end_timeline(t);
-}
-
-/* A pause in which nobody sends is not filled; a burst after a pause of one does not put the mix ahead. */
-static void pauses_and_bursts(void **state) {
-    (void)state;
-    struct rmi_mix_timeline *t = new_timeline();
-    assert_int_equal(feed(t, "a", 0, CHUNK, 0), 1);
-    assert_int_equal(feed(t, "a", 40 * CHUNK, CHUNK, 0), 1); /* 400 ms later, by its times */
-    assert_int_equal(rmi_mix_time_us(t), START_US + 410000);
-    assert_int_equal(feed(t, "b", 41 * CHUNK, CHUNK, 0), 0);
-    size_t made = 0;
-    for (size_t i = 41; i < 55; i++)
-        made += feed(t, "a", i * CHUNK, CHUNK, 0);
-    assert_int_equal(made, 13); /* b is waited for */
-    for (size_t i = 42; i < 55; i++)
-        made += feed(t, "b", i * CHUNK, CHUNK, 0);
-    assert_int_equal(made, 14); /* all but the last one came too late */
-    assert_int_equal(t->position, 55 * CHUNK);
-    end_timeline(t);
-}
-
-static void strange_times(void **state) {
-    (void)state;
-    static const int64_t times[] = {0, INT64_MAX, 5, INT64_MAX / 2, 1, INT64_MAX - 1, RM_NO_VALUE, 1000, 999, 1001};
-    struct rmi_mix_timeline *t = new_timeline();
-    float pcm[CHUNK] = {0};
-    size_t made = 0, samples;
-    for (size_t i = 0; i < 100; i++) {
-        bool fresh;
-        rm_runtime_data *d = kit_audio(pcm, i % 7 ? CHUNK : 0, RATE, 1, "a", times[i * 7 % 10]);
-        struct rmi_mix_source *s = rmi_mix_source(t, i % 3 ? "a" : "b", &fresh);
-        rmi_mix_input(t, s, d);
-        rm_runtime_data_unref(&d);
-        for (; rmi_mix_due(t, i == 99, &samples); made++) {
-            assert_in_range(samples, 1, CHUNK);
-            rmi_mix_advance(t, samples);
-        }
+    struct kit_rig rig;
+    rm_runtime_data *out;
+    open_mixer(&rig, "levels: true");
+    for (size_t i = 0; i < 5; i++) {
+        kit_send(&rig, tone(440, 0.4, 1, i * CHUNK, CHUNK, "a", 0));
+        kit_send(&rig, tone(1000, 0.1, 1, i * CHUNK, CHUNK, "b", 0));
     }
-    assert_in_range(made, 20, 400);
-    end_timeline(t);
+    for (size_t i = 0; i < 5; i++) {
+        out = kit_take(&rig);
+        assert_int_equal(rm_runtime_data_timestamp_us(out), START_US + (int64_t)i * 10000);
+        if (i == 4)
+            assert_string_equal(rm_runtime_data_metadata(out),
+                                "{\"audio_mixer\":{\"speaker\":null,\"levels\":{\"a\":-11,\"b\":-23}}}");
+        rm_runtime_data_unref(&out);
+    }
+    kit_send(&rig, tone(440, 0.4, 1, 5 * CHUNK, CHUNK, "a", 0)); /* waits for b */
+    kit_send(&rig, tone(440, 0.4, 1, 6 * CHUNK, CHUNK, "a", 0)); /* but no longer */
+    out = kit_take(&rig);
+    assert_int_equal(rm_runtime_data_timestamp_us(out), START_US + 50000);
+    rm_runtime_data_unref(&out);
+    for (size_t i = 7; i < 40; i++)
+        kit_send(&rig, tone(440, 0.4, 1, i * CHUNK, CHUNK, "a", 0));
+    for (size_t i = 6; i < 40; i++) {
+        out = kit_take(&rig);
+        assert_int_equal(rm_runtime_data_timestamp_us(out), START_US + (int64_t)i * 10000);
+        if (i == 39)
+            assert_string_equal(rm_runtime_data_metadata(out),
+                                "{\"audio_mixer\":{\"speaker\":\"a\",\"levels\":{\"a\":-11,\"b\":-127}}}");
+        rm_runtime_data_unref(&out);
+    }
+    kit_close(&rig);
 }
 
+/* More streams one after the other than there are places. */
 static void places_are_used_again(void **state) {
     (void)state;
-    struct rmi_mix_timeline *t = new_timeline();
-    bool fresh;
-    for (size_t i = 0; i < 500; i++) { /* each sends once, while "a" goes on */
+    static struct sound s;
+    struct kit_rig rig;
+    memset(&s, 0, sizeof s);
+    open_mixer(&rig, "");
+    for (size_t i = 0; i < 190; i++) { /* each sends once, while "a" goes on */
         char id[16];
         snprintf(id, sizeof id, "s%zu", i);
-        feed(t, "a", i * CHUNK, CHUNK, 0);
-        feed(t, id, i * CHUNK, CHUNK, 0);
+        kit_send(&rig, tone(440, 0.4, 1, i * CHUNK, CHUNK, "a", 0));
+        if (i % 2)
+            kit_send(&rig, tone(1000, 0.1, 1, i * CHUNK, CHUNK, id, 0));
     }
-    assert_in_range(sources(t), 2, RMI_MIX_SOURCES_MAX - 1);
-    for (size_t i = 0; i < RMI_MIX_SOURCES_MAX; i++) {
-        char id[16];
-        snprintf(id, sizeof id, "t%zu", i);
-        rmi_mix_source(t, id, &fresh);
+    finish(&rig, &s);
+    near(level_of(&s, 440), 0.4, 0.002);
+}
+
+/* A stream that has ended is a listener for a while, and then no more. */
+static void who_has_left_is_forgotten(void **state) {
+    (void)state;
+    struct kit_rig rig;
+    size_t of_b = 0, of_a = 0;
+    open_mixer(&rig, "mode: minus, forget_ms: 500");
+    for (size_t i = 0; i < 100; i++) {
+        kit_send(&rig, tone(440, 0.1, 1, i * CHUNK, CHUNK, "a", 0));
+        if (i < 10)
+            kit_send(&rig, tone(1000, 0.1, 1, i * CHUNK, CHUNK, "b", 0));
     }
-    assert_null(rmi_mix_source(t, "one more", &fresh));
-    end_timeline(t);
+    rm_stream_session_end_input(rig.session);
+    for (rm_runtime_data *out; (out = kit_take(&rig)) != NULL; rm_runtime_data_unref(&out))
+        *(strcmp(rm_runtime_data_stream_id(out), "a") ? &of_b : &of_a) += 1;
+    assert_int_equal(rig.errors, 0);
+    kit_close(&rig);
+    assert_int_equal(of_a, 100);
+    assert_in_range(of_b, 55, 65);
 }
 
 static void mixer_says_what_is_wrong(void **state) {
@@ -428,9 +468,14 @@ static void mixer_says_what_is_wrong(void **state) {
     kit_not_made("AudioMixerNode", "{gains: {bob: loud}}", RM_E_CONFIG, "gains: \"bob\" must be a number from 0 to 16");
     kit_not_made("AudioMixerNode", "{output_stream_id: \"a\\tb\"}", RM_E_CONFIG,
                  "output_stream_id must have 1 to 64 bytes, without control characters");
+    kit_not_made("AudioMixerNode", "{muted: bob}", RM_E_CONFIG, "muted must be a list: [\"stream id\", ...]");
+    assert_int_equal(kit_open_one(&rig, "AudioMixerNode", "{}"), RM_OK);
+    kit_refused(&rig, kit_audio(pcm, 10, 4000, 1, "bob", 0), RM_E_UNSUPPORTED,
+                "a mix of 4000 Hz cannot be made; set sample_rate (8000 to 192000)");
+    kit_close(&rig);
     assert_int_equal(kit_open_one(&rig, "AudioMixerNode", "{sample_rate: 48000}"), RM_OK);
-    kit_refused(&rig, kit_audio(pcm, 10, 16000, 1, "bob", 0), RM_E_UNSUPPORTED,
-                "stream \"bob\" has 16000 Hz, the mix 48000; put a FastResampleNode in front");
+    kit_refused(&rig, kit_audio(pcm, 10, 500, 1, "bob", 0), RM_E_UNSUPPORTED,
+                "stream \"bob\" has 500 Hz, which cannot be converted; put a FastResampleNode in front");
     kit_close(&rig);
 }
 
@@ -446,10 +491,12 @@ int main(void) {
         cmocka_unit_test(who_is_always_late_is_moved),
         cmocka_unit_test(a_slower_clock_costs_moments),
         cmocka_unit_test(who_leaves_is_not_waited_for),
+        cmocka_unit_test(nobody_hears_themself),
+        cmocka_unit_test(rates_are_converted),
+        cmocka_unit_test(arrival_times_tell_who_is_late),
         cmocka_unit_test(the_mix_waits_for_one_chunk),
-        cmocka_unit_test(pauses_and_bursts),
-        cmocka_unit_test(strange_times),
         cmocka_unit_test(places_are_used_again),
+        cmocka_unit_test(who_has_left_is_forgotten),
         cmocka_unit_test(mixer_says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
