@@ -65,9 +65,13 @@ typedef void (*rm_message_fn)(const char *peer_id, const char *label, struct rm_
 typedef void (*rm_channel_data_fn)(const char *peer_id, uint16_t channel, const char *label, bool binary,
                                    const uint8_t *data, size_t size, void *user);
 
+struct rm_control_answer;
+/* What a peer answers to a call of webrtc_control.h. On the network thread; must not block. Same rules. */
+typedef void (*rm_control_fn)(const struct rm_control_answer *answer, void *user);
+
 struct rm_event;
-/* Called on the network thread (RM_EV_PIPELINE: on a media thread, at the same time perhaps); must not block. Every
- * function of this header may be called inside it, rm_webrtc_destroy included. */
+/* Called on the network thread (RM_EV_PIPELINE and RM_EV_CONTROL: on a media thread, at the same time perhaps); must
+ * not block. Every function of this header may be called inside it, rm_webrtc_destroy included. */
 typedef void (*rm_event_fn)(const struct rm_event *event, void *user);
 
 /* Fill with rm_webrtc_config_init, then change what is needed. Strings are copied by rm_webrtc_create. */
@@ -107,6 +111,9 @@ typedef struct rm_webrtc_config {
     rm_message_fn on_message;         /* NULL (default): messages of peers are dropped */
     rm_channel_data_fn on_channel_data; /* NULL (default): what comes on further channels goes to on_message */
     rm_output_fn on_output;             /* NULL (default): outputs of pipelines other than media are dropped */
+    rm_control_fn on_control;           /* NULL (default): answers are dropped, custom messages go to on_message */
+    const char *control_peers;          /* who may control the pipeline session it has here (webrtc_control.h): ids
+                                           separated by commas, or "*"; NULL (default): nobody */
     /* When a connection fails, the side that made its offer calls again while the peer is in the room: after
      * initial, initial * multiplier, ... milliseconds, at most max, and up to a quarter more at random. */
     uint32_t max_reconnect_retries;        /* in a row, 0..100; default 5; 0 = never */
@@ -169,9 +176,11 @@ typedef enum rm_event_type {                       /* unknown values may come fr
                              RM_EV_RECOVERED = 9,    /* peer_id, attempt, recovery_ms: follows RM_PEER_CONNECTED where
                                                         a failure came before */
                              RM_EV_CHANNEL = 10, /* peer_id, channel, detail: the data channel of this label is open */
-                             RM_EV_CHANNEL_CLOSED = 11,  /* peer_id, channel; err and detail unless all was delivered */
-                             RM_EV_CHANNEL_LOW = 12,     /* peer_id, channel: see rm_webrtc_set_buffered_low */
-                             RM_EV_CHANNEL_WRITABLE = 13 /* peer_id, channel: after RM_E_AGAIN, there is room again */
+                             RM_EV_CHANNEL_CLOSED = 11, /* peer_id, channel; err and detail unless all was delivered */
+                             RM_EV_CHANNEL_LOW = 12,    /* peer_id, channel: see rm_webrtc_set_buffered_low */
+                             RM_EV_CHANNEL_WRITABLE = 13, /* peer_id, channel: after RM_E_AGAIN, there is room again */
+                             RM_EV_CONTROL = 15 /* peer_id, err, detail: it has changed the session it has here, or was
+                                                   refused that (webrtc_control.h) */
 } rm_event_type;
 
 typedef struct rm_event {

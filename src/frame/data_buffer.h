@@ -22,5 +22,7 @@ rm_err rmi_data_buffer_write(const rm_runtime_data *data, const rm_metadata *met
  *  RM_E_TOO_BIG      more names, dimensions or nested JSON than are accepted
  *  RM_E_NO_MEMORY */
 rm_err rmi_data_buffer_read(const uint8_t *bytes, size_t len, rm_runtime_data **out, rm_metadata **metadata);
+/* Only the metadata, without looking at the data or copying it; NULL when there is none. */
+rm_err rmi_data_buffer_read_metadata(const uint8_t *bytes, size_t len, rm_metadata **metadata);
 
 #endif

@@ -361,14 +361,28 @@ static rm_runtime_data *read_kind(struct reader *r) {
     return r->err ? NULL : read(r);
 }
 
+/* Reads all fields, without giving them a meaning. */
+static rm_err read_fields(struct reader *r, const uint8_t *bytes, size_t len) {
+    memset(r, 0, sizeof *r);
+    r->message.metadata.names = rmi_data_buffer_names;
+    r->err = rmi_pb_read(bytes, len, rmi_pb_DataBuffer_fields, &r->message);
+    if (r->message.metadata.err)
+        r->err = r->message.metadata.err;
+    return r->err;
+}
+
+rm_err rmi_data_buffer_read_metadata(const uint8_t *bytes, size_t len, rm_metadata **metadata) {
+    struct reader r;
+    if (read_fields(&r, bytes, len))
+        rm_metadata_unref(&r.message.metadata.values);
+    else
+        *metadata = r.message.metadata.values;
+    return r.err;
+}
+
 rm_err rmi_data_buffer_read(const uint8_t *bytes, size_t len, rm_runtime_data **out, rm_metadata **metadata) {
     struct reader r;
-    memset(&r, 0, sizeof r);
-    r.message.metadata.names = rmi_data_buffer_names;
-    r.err = rmi_pb_read(bytes, len, rmi_pb_DataBuffer_fields, &r.message);
-    if (r.message.metadata.err)
-        r.err = r.message.metadata.err;
-    rm_runtime_data *d = r.err ? NULL : read_kind(&r);
+    rm_runtime_data *d = read_fields(&r, bytes, len) ? NULL : read_kind(&r);
     for (size_t i = 0; i < r.text_count; i++)
         free(r.texts[i]);
     if (r.err) {

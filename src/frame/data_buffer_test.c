@@ -245,6 +245,11 @@ static void test_metadata_travels_along(void **state) {
     assert_string_equal(rm_metadata_get(n, "rm.something"), "else");
     assert_int_equal(rm_runtime_data_timestamp_us(again), 0);
     rm_metadata_unref(&n);
+    assert_int_equal(rmi_data_buffer_read_metadata(bytes->data, bytes->len, &n), RM_OK); /* the data unread */
+    assert_int_equal(rm_metadata_count(n), RM_METADATA_ENTRIES_MAX - 1);
+    rm_metadata_unref(&n);
+    assert_int_equal(rmi_data_buffer_read_metadata(bytes->data, bytes->len - 1, &n), RM_E_PARSE);
+    assert_null(n);
     rm_metadata_unref(&m);
     rm_runtime_data_unref(&again);
     rm_runtime_data_unref(&d);

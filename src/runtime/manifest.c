@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/manifest_json.h"
 #include "runtime/manifest_private.h"
 
 #include <stdio.h>
@@ -119,6 +120,10 @@ void rm_manifest_unref(rm_manifest **manifest) {
     *manifest = NULL;
     if (atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) == 1)
         destroy(m);
+}
+
+const json_t *rmi_manifest_json(const rm_manifest *manifest) {
+    return manifest->doc.value;
 }
 
 const char *rm_manifest_name(const rm_manifest *manifest) {

@@ -29,6 +29,15 @@ rm_err rmi_runner_create(const struct rmi_runner_config *config, rm_pipeline_run
     return RM_OK;
 }
 
+rm_pipeline_runner *rmi_runner_ref(rm_pipeline_runner *runner) {
+    atomic_fetch_add_explicit(&runner->refs, 1, memory_order_relaxed);
+    return runner;
+}
+
+rm_node_registry *rmi_runner_registry(const rm_pipeline_runner *runner) {
+    return runner->registry;
+}
+
 void rm_pipeline_runner_destroy(rm_pipeline_runner **runner) {
     struct rm_pipeline_runner *r = runner ? *runner : NULL;
     if (!r)
@@ -127,9 +136,34 @@ static rm_err no_output(struct rm_stream_session *s, char *detail, size_t size) 
     return err;
 }
 
+/* The session that can be ended from now on; NULL: not any more. True: it is to end. */
+static bool set_unary(struct rmi_unary *unary, struct rm_stream_session *s) {
+    if (!unary)
+        return false;
+    pthread_mutex_lock(&unary->mutex);
+    unary->session = s;
+    const bool cancelled = unary->cancelled;
+    pthread_mutex_unlock(&unary->mutex);
+    return cancelled;
+}
+
+void rmi_unary_cancel(struct rmi_unary *unary) {
+    pthread_mutex_lock(&unary->mutex);
+    unary->cancelled = true;
+    if (unary->session)
+        rm_stream_session_close(unary->session);
+    pthread_mutex_unlock(&unary->mutex);
+}
+
 rm_err rm_pipeline_runner_execute_unary(rm_pipeline_runner *runner, rm_manifest *manifest,
                                         const rm_transport_data *input, int timeout_ms, rm_transport_data *output,
                                         char *detail, size_t detail_size) {
+    return rmi_runner_execute(runner, manifest, input, timeout_ms, output, detail, detail_size, NULL);
+}
+
+rm_err rmi_runner_execute(rm_pipeline_runner *runner, rm_manifest *manifest, const rm_transport_data *input,
+                          int timeout_ms, rm_transport_data *output, char *detail, size_t detail_size,
+                          struct rmi_unary *unary) {
     rm_stream_session *s = NULL;
     if (!input || !input->data || !output)
         return RM_E_INVALID_ARG;
@@ -137,6 +171,8 @@ rm_err rm_pipeline_runner_execute_unary(rm_pipeline_runner *runner, rm_manifest 
     rm_err err = rm_pipeline_runner_create_stream_session(runner, manifest, NULL, &s, detail, detail_size);
     if (err)
         return err;
+    if (set_unary(unary, s))
+        rm_stream_session_close(s);
     int64_t left_ms = (until - rmi_run_now_us()) / US_PER_MS;
     err = rm_stream_session_send_input(s, input);
     if (!err)
@@ -149,6 +185,10 @@ rm_err rm_pipeline_runner_execute_unary(rm_pipeline_runner *runner, rm_manifest 
         err = RM_E_TIMEOUT;
     if (err == RM_E_TIMEOUT)
         rmi_run_detail(detail, detail_size, "no output within %d ms", timeout_ms);
+    if (set_unary(unary, NULL) && err) {
+        err = RM_E_CLOSED;
+        rmi_run_detail(detail, detail_size, "cancelled");
+    }
     if (timeout_ms < 0)
         rm_stream_session_destroy(&s);
     else

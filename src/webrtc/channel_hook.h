@@ -15,7 +15,8 @@ struct rmi_channel_hook {
     bool (*data)(void *ctx, const char *peer_id, uint16_t channel, bool binary, const uint8_t *data, size_t size);
     /* In RemoteMedia's form, read already. True: done with it. */
     bool (*message)(void *ctx, const char *peer_id, uint16_t channel, rm_runtime_data *message);
-    void (*closed)(void *ctx, const char *peer_id, uint16_t channel); /* for each open; the connection's end, too */
+    void (*writable)(void *ctx, const char *peer_id, uint16_t channel); /* there is room after RM_E_AGAIN */
+    void (*closed)(void *ctx, const char *peer_id, uint16_t channel);   /* for each open; the connection's end, too */
     void *ctx;
 };
 

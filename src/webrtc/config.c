@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "webrtc/control.h"
 #include "webrtc/media_private.h"
 
 #include "base/sbuf.h"
@@ -134,6 +135,20 @@ static void check_servers(const rm_webrtc_config *c, struct rmi_sbuf *f) {
         rmi_sbuf_add(f, "relay_only: needs at least one entry in turn_servers\n");
 }
 
+static void check_control_peers(const rm_webrtc_config *c, struct rmi_sbuf *f) {
+    char id[RM_PEER_ID_MAX];
+    const char *rest = c->control_peers;
+    size_t count = 0;
+    while (rest && rmi_control_next_peer(&rest, id)) {
+        count++;
+        if (strcmp(id, "*") != 0 && !rmi_sig_id_valid(id))
+            rmi_sbuf_addf(f, "control_peers: entry %zu is neither \"*\" nor 1..64 characters of A-Z a-z 0-9 _ -\n",
+                          count);
+    }
+    if (count > RM_CONTROL_PEERS_MAX)
+        rmi_sbuf_addf(f, "control_peers: %zu are more than %d\n", count, RM_CONTROL_PEERS_MAX);
+}
+
 static void check_range(struct rmi_sbuf *f, const char *field, uint32_t value, uint32_t lo, uint32_t hi) {
     if (value < lo || value > hi)
         rmi_sbuf_addf(f, "%s: %u is outside %u..%u\n", field, value, lo, hi);
@@ -190,6 +205,7 @@ rm_err rm_webrtc_config_check(const rm_webrtc_config *c, char *faults, size_t fa
         if (c->bind_address && rmi_addr_parse(c->bind_address, 0, &addr))
             rmi_sbuf_addf(&f, "bind_address: \"%.80s\" is not a numeric IP address\n", c->bind_address);
         check_servers(c, &f);
+        check_control_peers(c, &f);
         check_range(&f, "max_peers", c->max_peers, 1, RM_PEERS_MAX);
         check_range(&f, "liveness_ms", c->liveness_ms, LIVENESS_MIN_MS, LIVENESS_MAX_MS);
         check_range(&f, "ice_timeout_ms", c->ice_timeout_ms, ICE_TIMEOUT_MIN_MS, ICE_TIMEOUT_MAX_MS);
@@ -223,6 +239,7 @@ static size_t strings_of(rm_webrtc_config *c, const char **out[]) {
     out[n++] = &c->bind_address;
     out[n++] = &c->log_spec;
     out[n++] = &c->max_video_resolution;
+    out[n++] = &c->control_peers;
     for (size_t i = 0; i < RM_SERVERS_MAX; i++)
         out[n++] = &c->stun_servers[i];
     for (size_t i = 0; i < RM_SERVERS_MAX; i++) {
@@ -232,7 +249,7 @@ static size_t strings_of(rm_webrtc_config *c, const char **out[]) {
     }
     return n;
 }
-#define CONFIG_STRINGS (8 + 4 * RM_SERVERS_MAX)
+#define CONFIG_STRINGS (9 + 4 * RM_SERVERS_MAX)
 
 rm_err rmi_webrtc_config_copy(const rm_webrtc_config *from, rm_webrtc_config *to) {
     const char **strings[CONFIG_STRINGS];

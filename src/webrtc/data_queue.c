@@ -306,6 +306,9 @@ void rmi_data_tell_room(struct rmi_data_channel *c) {
         c->threshold = threshold;
         (void)rmi_channels_set_low(c->peer->channels, c->id, threshold);
     }
+    for (size_t i = 0; writable && i < c->hook_count; i++)
+        if (c->hooks[i]->writable)
+            c->hooks[i]->writable(c->hooks[i]->ctx, c->peer->id, c->id);
     if (writable)
         rmi_data_emit(c, RM_EV_CHANNEL_WRITABLE, RM_OK, "");
     if (low)

@@ -59,6 +59,7 @@ void rmi_media_peer_unref(struct rmi_media_peer *p) {
     rmi_media_speech_fini(&p->speech);
     for (size_t k = 0; k < RMI_RTP_KINDS; k++)
         rmi_media_track_fini(&p->own[k]);
+    rmi_media_drop_requests(p);
     free_ring(&p->audio_ring);
     free_ring(&p->video_ring);
     rmi_audio_receiver_destroy(&p->audio);

@@ -27,6 +27,7 @@ static rm_err create_peer(struct rmi_media *m, const char *peer_id, struct rmi_m
     snprintf(p->id, sizeof p->id, "%s", peer_id);
     atomic_init(&p->refs, 1);
     atomic_init(&p->audio_idle, true);
+    rmi_list_init(&p->requests);
     pthread_mutex_init(&p->mutex, NULL);
     rmi_media_speech_init(&p->speech);
     pthread_mutex_lock(&m->mutex);

@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "base/ring.h"
 #include "base/time.h"
+#include "frame/json_text.h"
 #include "jitter/sync.h"
 #include "session/audio_receiver.h"
 #include "session/audio_sender.h"
@@ -17,6 +18,8 @@
 #define RMI_MEDIA_FORMATS 4       /* enum rmi_payload_format */
 #define RMI_MEDIA_QUEUE 2         /* pictures waiting for their encoder: one at work, one next; more is only delay */
 #define RMI_MEDIA_SEQUENCES 256   /* inputs a pipeline may hold whose time is still known */
+#define RMI_MEDIA_OLD_SESSIONS 4  /* that end what they have, at the same time */
+#define RMI_MEDIA_REQUESTS 16     /* of a peer for another pipeline, waiting for the lane */
 #define RMI_MEDIA_AUDIO_RING 512  /* packets between threads: over a second of the shortest Opus frames */
 #define RMI_MEDIA_VIDEO_RING 2048 /* a second at 20 Mbit/s */
 
@@ -83,6 +86,20 @@ struct rmi_media_speech {
     int64_t until_us;   /* what was sent lasts until then */
 };
 
+/* A session whose place another has taken. */
+struct rmi_media_old {
+    rm_stream_session *session;
+    char id[RM_SESSION_ID_MAX];
+    bool finished; /* has put out everything */
+    int64_t until_us;
+};
+
+/* A peer wants another pipeline for its session. */
+struct rmi_media_request {
+    struct rmi_list node;
+    rm_runtime_data *action; /* JSON: "manifest", or "node_id" and "params"; "request" */
+};
+
 struct rmi_media_peer {
     struct rmi_list node; /* media->peers while it is up */
     struct rmi_media *media;
@@ -100,6 +117,7 @@ struct rmi_media_peer {
 
     struct rmi_ring *audio_ring, *video_ring; /* network thread -> sound thread, -> lane */
     atomic_bool audio_idle;                   /* the sound thread knows no time to look again */
+    atomic_bool paused;                       /* the session gets nothing and gives nothing */
     atomic_bool ask_key;                      /* for the network thread: the remote's key frame is needed */
     _Atomic int64_t video_delay_us, rtt_us;   /* for the lane */
 
@@ -107,7 +125,15 @@ struct rmi_media_peer {
     pthread_cond_t wake;   /* lane */
     bool woken;
     rm_stream_session *session;
-    unsigned session_users;
+    bool session_stopped;          /* a node has ended it */
+    rm_manifest *session_manifest; /* of session */
+    uint32_t session_generation;   /* of the application's pipeline that it is, or that the peer has changed */
+    unsigned session_users[2];     /* who is handing something over; of the session of an even, of an odd number */
+    unsigned session_number;
+    struct rmi_media_old old[RMI_MEDIA_OLD_SESSIONS]; /* in the order in which they ran */
+    size_t old_count;
+    struct rmi_list requests;
+    size_t request_count;
     struct rmi_media_report reports[RMI_AV_KINDS];
     struct rmi_av_timing video_timing;
     struct rmi_audio_receiver_stats audio_stats;
@@ -204,12 +230,32 @@ void rmi_media_tick(void *media, int64_t now_us);
 void *rmi_media_audio_main(void *media);
 
 /* media_lane.c */
-/* The peer's session, which does not end before it is released; NULL: there is none just now. */
-rm_stream_session *rmi_media_hold_session(struct rmi_media_peer *p);
-void rmi_media_release_session(struct rmi_media_peer *p);
 void *rmi_media_lane_main(void *peer);
-/* One item into the peer's session, or to the application. */
+
+/* media_session.c: a peer's pipeline session. On the lane: */
+int64_t rmi_media_session_step(struct rmi_media_peer *p); /* what is due for it, and when again */
+void rmi_media_session_end(struct rmi_media_peer *p);
+/* On any thread: the session, which does not end before it is released; NULL: there is none just now. *turn is for
+ * releasing it. */
+rm_stream_session *rmi_media_hold_session(struct rmi_media_peer *p, unsigned *turn);
+void rmi_media_release_session(struct rmi_media_peer *p, unsigned turn);
+/* On any thread: one item into the session, or to the application. */
 void rmi_media_deliver(struct rmi_media_peer *p, rm_runtime_data *data);
+/* An event about this peer from one of its media threads; it may be answered with rm_webrtc_destroy, which must know
+ * where it is called. */
+void rmi_media_tell(struct rmi_media_peer *p, rm_event *ev);
+void rmi_media_drop_requests(struct rmi_media_peer *p);
+
+/* control_session.c: what a peer asks of the session it has here. On the network thread; the answer to the first comes
+ * from the lane. RM_E_STATE: no pipeline; RM_E_LIMIT: too many wait; RM_E_NO_MEMORY. */
+rm_err rmi_control_reconfigure(struct rmi_media *m, const char *peer_id, rm_runtime_data *action);
+rm_err rmi_control_pause(struct rmi_media *m, const char *peer_id, bool pause);
+/* Its nodes' names, to be freed; NULL: no session. */
+json_t *rmi_control_nodes(struct rmi_media *m, const char *peer_id, bool *paused);
+/* On the lane: the manifest that a request asks for; NULL with its faults (an array of lines) and *err. */
+rm_manifest *rmi_control_manifest(struct rmi_media_peer *p, rm_runtime_data *action, rm_err *err, json_t *faults);
+/* On the lane: the answer. */
+void rmi_control_reconfigured(struct rmi_media_peer *p, rm_runtime_data *action, rm_err err, json_t *faults);
 
 /* media_speech.c */
 void rmi_media_speech_init(struct rmi_media_speech *s);

@@ -396,6 +396,7 @@ void rmi_webrtc_net_close(struct rm_webrtc *t) {
     rmi_ws_close(&t->ws);
     rmi_data_stop(t->data);
     rmi_endpoint_destroy(&t->ep);
+    rmi_execute_stop(t->execute);
     rmi_media_stop(t->media);
     if (t->serve)
         rmi_serve_close(t->serve);

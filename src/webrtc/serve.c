@@ -149,7 +149,7 @@ rm_stream_session *rmi_serve_hold(struct rmi_serve *s, const char *peer_id, stru
     *out = (struct rmi_serve_session){.media = rmi_media_find(s->t->media, peer_id)};
     if (!out->media)
         return NULL;
-    out->session = rmi_media_hold_session(out->media);
+    out->session = rmi_media_hold_session(out->media, &out->turn);
     if (!out->session) {
         rmi_media_peer_unref(out->media);
         out->media = NULL;
@@ -160,7 +160,7 @@ rm_stream_session *rmi_serve_hold(struct rmi_serve *s, const char *peer_id, stru
 void rmi_serve_release(struct rmi_serve_session *held) {
     if (!held->media)
         return;
-    rmi_media_release_session(held->media);
+    rmi_media_release_session(held->media, held->turn);
     rmi_media_peer_unref(held->media);
     held->media = NULL;
 }

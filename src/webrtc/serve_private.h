@@ -105,6 +105,7 @@ int64_t rmi_serve_unix_ms(const struct rmi_serve *s, int64_t at_us);
 struct rmi_serve_session {
     struct rmi_media_peer *media;
     rm_stream_session *session;
+    unsigned turn;
 };
 rm_stream_session *rmi_serve_hold(struct rmi_serve *s, const char *peer_id, struct rmi_serve_session *out);
 void rmi_serve_release(struct rmi_serve_session *held);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The public transport: life cycle, commands to the network thread, events and pictures from it. */
+#include "webrtc/control.h"
 #include "webrtc/webrtc_private.h"
 
 #include "io/priority.h"
@@ -44,6 +45,8 @@ static void free_all(struct rm_webrtc *t) {
     }
     rmi_serve_free(&t->serve);
     rmi_media_destroy(&t->media);
+    rmi_execute_destroy(&t->execute);
+    rmi_control_destroy(&t->control);
     rmi_data_destroy(&t->data);
     rmi_mailbox_destroy(&t->events);
     rmi_log_destroy(&t->log);
@@ -75,6 +78,10 @@ rm_err rm_webrtc_create(const rm_webrtc_config *config, rm_webrtc **out) {
         made = rmi_media_create(t, &t->media);
     if (!made && !err)
         made = rmi_data_create(t, &t->data);
+    if (!made && !err)
+        made = rmi_control_create(t, &t->control);
+    if (!made && !err)
+        made = rmi_execute_create(t, &t->execute);
     if (made || err) {
         free_all(t);
         return err ? err : made;

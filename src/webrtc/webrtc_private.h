@@ -23,6 +23,8 @@
 #define RMI_WEBRTC_EVENTS_MAX 1024 /* as documented at rm_webrtc_poll */
 
 struct rmi_data;
+struct rmi_control;
+struct rmi_execute;
 
 struct rmi_webrtc_socket {
     struct rm_webrtc *owner;
@@ -53,6 +55,8 @@ struct rm_webrtc {
     struct rmi_media *media;
     struct rmi_data *data;
     struct rmi_serve *serve; /* NULL: no server; set before start */
+    struct rmi_control *control;
+    struct rmi_execute *execute;
 
     /* Guarded by mutex: what several threads look at. */
     pthread_mutex_t mutex;
@@ -100,6 +104,11 @@ struct rmi_endpoint_data_ops rmi_data_ops(struct rmi_data *d);
 void rmi_data_start(struct rmi_data *d); /* the loop exists */
 void rmi_data_stop(struct rmi_data *d);  /* and is about to go: calls get RM_E_CLOSED from here on */
 void rmi_data_run(struct rmi_data *d);   /* network thread, not inside the endpoint: does what was asked for */
+
+/* execute.c: one input through a peer's pipeline, and of peers through ours */
+rm_err rmi_execute_create(struct rm_webrtc *t, struct rmi_execute **out);
+void rmi_execute_stop(struct rmi_execute *e); /* network thread: nothing runs or waits any more */
+void rmi_execute_destroy(struct rmi_execute **execute);
 
 /* events.c */
 void rmi_webrtc_emit(struct rm_webrtc *t, rm_event *ev);

@@ -121,7 +121,7 @@ static rm_runtime_data *binary_of(size_t size) {
 
 static void every_kind_and_size(struct pair *p) {
     rm_runtime_data *d = NULL;
-    RMT_REQUIRE(rm_runtime_data_create_json("{\"action\":\"Ping\",\"timestamp_ms\":5}", 34, &d) == RM_OK);
+    RMT_REQUIRE(rm_runtime_data_create_json("{\"action\":\"Mine\",\"timestamp_ms\":5}", 34, &d) == RM_OK);
     round_trip(p, d, 1);
     RMT_REQUIRE(rm_runtime_data_create_text("gr\xc3\xbc\xc3\x9f \"Gott\"", 15, NULL, &d) == RM_OK);
     round_trip(p, d, 2);
