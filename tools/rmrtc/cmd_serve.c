@@ -121,8 +121,11 @@ static int serve(struct serve *s) {
     if (err) /* what else it could be has been checked */
         fprintf(stderr, "rmrtc serve: --listen: \"%s\" is not a numeric address\n", s->host);
     if (ok && !err && (err = rm_webrtc_start(t)))
-        fprintf(stderr, "rmrtc serve: cannot listen on %s:%u, or read --cert and --key: %s\n", s->host, s->serve.port,
-                rm_strerror(err));
+        fprintf(stderr,
+                err == RM_E_IO ? "rmrtc serve: cannot listen on %s:%u: is the port taken, the address not of this "
+                                 "machine, or a file of --cert and --key not readable?\n"
+                               : "rmrtc serve: cannot listen on %s:%u: %s\n",
+                s->host, s->serve.port, rm_strerror(err));
     ok = ok && !err;
     if (ok) {
         print_address(s, t);
