@@ -16,7 +16,7 @@ struct scene {
     enum deed deed;
     enum place place;
     uint16_t channel;
-    atomic_bool done, destroyed;
+    atomic_bool done, destroyed, sent;
     atomic_int after; /* callbacks after destroy */
 };
 
@@ -58,14 +58,24 @@ static void act(struct rmt_side *s) {
     }
 }
 
+/* As much as is taken: what comes of it depends on the deed. */
+static void send_some(rm_webrtc *t, const char *peer, uint16_t id, int most) {
+    static const uint8_t bytes[70000];
+    rm_err err = RM_OK;
+    for (int i = 0; i < most && !err; i++)
+        err = rm_webrtc_send_data(t, peer, id, true, bytes, sizeof bytes);
+    RMT_REQUIRE(err == RM_OK || err == RM_E_AGAIN || err == RM_E_STATE || err == RM_E_NOT_FOUND || err == RM_E_CLOSED);
+}
+
 static void on_data(struct rmt_side *s, uint16_t channel, bool binary, const uint8_t *data, size_t size) {
     struct scene *scene = s->user;
-    (void)binary;
     (void)data;
-    (void)size;
-    if (atomic_load(&scene->destroyed))
+    if (atomic_load(&scene->destroyed)) {
         atomic_fetch_add(&scene->after, 1);
-    else if (scene->place == AT_DATA && channel == scene->channel)
+    } else if (!binary && size == 2) { /* "go": here, as destroying is for a thread that alone makes calls */
+        send_some(s->t, s->other, channel, scene->place == AT_WRITABLE ? INT_MAX : 20);
+        atomic_store(&scene->sent, true);
+    } else if (scene->place == AT_DATA && channel == scene->channel)
         act(s);
 }
 
@@ -79,15 +89,6 @@ static void on_event(struct rmt_side *s, const rm_event *ev) {
         atomic_fetch_add(&scene->after, 1);
     else if (ev->type == types[scene->place] && strcmp(ev->detail, "control") != 0)
         act(s);
-}
-
-/* As much as is taken: what comes of it depends on the deed. */
-static void send_some(rm_webrtc *t, const char *peer, uint16_t id, int most) {
-    static const uint8_t bytes[70000];
-    rm_err err = RM_OK;
-    for (int i = 0; i < most && !err; i++)
-        err = rm_webrtc_send_data(t, peer, id, true, bytes, sizeof bytes);
-    RMT_REQUIRE(err == RM_OK || err == RM_E_AGAIN || err == RM_E_STATE || err == RM_E_NOT_FOUND || err == RM_E_CLOSED);
 }
 
 static void one(const struct rmi_signaling_thread *server, enum deed deed, enum place place) {
@@ -118,12 +119,11 @@ static void one(const struct rmi_signaling_thread *server, enum deed deed, enum 
         uint16_t more;
         RMT_REQUIRE(rm_webrtc_open_channel(b->t, b->other, &o, &more) == RM_OK);
     } else if (place != AT_DATA) {
-        /* Before anything can destroy it; so much that it must wait, and then need not any more. */
-        if (place == AT_WRITABLE)
-            RMT_REQUIRE(rm_webrtc_pause_channel(b->t, "a", scene.channel, true) == RM_OK);
-        send_some(t, "b", scene.channel, place == AT_WRITABLE ? INT_MAX : 20);
-        if (place == AT_WRITABLE)
-            RMT_REQUIRE(rm_webrtc_pause_channel(b->t, "a", scene.channel, false) == RM_OK);
+        /* So much that it must wait, and then need not any more. */
+        RMT_REQUIRE(rm_webrtc_pause_channel(b->t, "a", scene.channel, place == AT_WRITABLE) == RM_OK);
+        RMT_REQUIRE(rm_webrtc_send_data(b->t, "a", scene.channel, false, "go", 2) == RM_OK);
+        RMT_AWAIT(a, atomic_load(&scene.sent));
+        RMT_REQUIRE(place != AT_WRITABLE || rm_webrtc_pause_channel(b->t, "a", scene.channel, false) == RM_OK);
     }
     send_some(b->t, "a", scene.channel, 200);
     if (place == AT_CLOSED)
