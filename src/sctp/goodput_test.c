@@ -40,6 +40,26 @@ static void a_clean_link_is_filled(void **state) {
     }
 }
 
+/* Each acknowledgement that waits for a second packet looks like a queue: at these rates that one is long in coming. */
+static void a_slow_link_is_filled(void **state) {
+    (void)state;
+    static const double mbit[] = {0.1, 0.2, 0.4, 0.8};
+    static const int64_t rtt_us[] = {RMI_MS(5), RMI_MS(40), RMI_MS(100)};
+    for (int i = 0; i < 24; i++) {
+        struct test_load l = {.mbit = mbit[i % 4],
+                              .rtt_us = rtt_us[i / 4 % 3],
+                              .queue_us = RMI_MS(200),
+                              .warm_us = RMI_SEC(20),
+                              .measured_us = RMI_SEC(60),
+                              .message = 2000,
+                              .gentle = i >= 12};
+        test_load_run(&l);
+        print_message("%.1f Mbit/s, %d ms%s: %.1f %%\n", l.mbit, (int)(l.rtt_us / 1000), l.gentle ? ", gentle" : "",
+                      l.percent);
+        assert_true(l.percent >= 90 && !l.wrong && !l.failed);
+    }
+}
+
 static void random_loss_costs_little(void **state) {
     (void)state;
     for (int plain = 0; plain < 2; plain++)
@@ -75,6 +95,7 @@ static void small_messages_pass_a_large_transfer(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_clean_link_is_filled),
+        cmocka_unit_test(a_slow_link_is_filled),
         cmocka_unit_test(random_loss_costs_little),
         cmocka_unit_test(small_messages_pass_a_large_transfer),
     };

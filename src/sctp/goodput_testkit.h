@@ -15,11 +15,12 @@
 #define TEST_LATENCIES 4096
 
 struct test_load {
-    int mbit, loss_permille;
+    double mbit;
+    int loss_permille;
     int64_t rtt_us, queue_us, warm_us, measured_us;
     uint64_t bytes; /* of the transfer; 0: as many as go in warm_us + measured_us */
     size_t message; /* bytes of each, at least 8 */
-    bool no_interleaving, small;
+    bool no_interleaving, small, gentle;
     /* what came of it */
     double payload_mbit; /* after warm_us */
     double percent;      /* of what the link carries after all headers, with full packets */
@@ -99,7 +100,7 @@ static inline double test_load_most_mbit(const struct test_load *l) {
 }
 
 static inline void test_load_run(struct test_load *l) {
-    const struct test_link_config link = {.rate_bps = l->mbit * 1000000LL,
+    const struct test_link_config link = {.rate_bps = (int64_t)(l->mbit * 1e6),
                                           .delay_us = l->rtt_us / 2,
                                           .queue_us = l->queue_us,
                                           .headers = TEST_HEADERS,
@@ -117,6 +118,7 @@ static inline void test_load_run(struct test_load *l) {
     for (size_t i = 0; i < l->message; i++)
         l->buffer[i] = (uint8_t)(i * 31 + i / 251);
     test_pair_open(&p, 1, &link, config);
+    rmi_sctp_set_gentle(p.end[0].a, l->gentle);
     const int64_t begin_us = p.now_us;
     test_pair_start(&p);
     test_pair_run(&p, begin_us + l->warm_us);

@@ -4,6 +4,7 @@
 
 /* What is sent next: acknowledgement, then lost fragments, then new ones by weighted fair queueing. */
 
+#define SLOW_PACKET_US RMI_MS(5) /* what congestion control takes for jitter */
 #define WEIGHT_SHIFT 16
 #define PACE_DEPTH_US RMI_MS(2) /* how much later than planned a host's timer may come and lose no rate */
 #define PACE_BURST_PACKETS 4
@@ -235,6 +236,11 @@ static void write_block(struct rmi_sctp *a, struct rmi_wr *w, const struct rmi_s
     rmi_sctp_data_write(w, a->interleaving, &d);
 }
 
+/* Paced so slowly that the peer would hold back each acknowledgement, and the delay look like a queue. */
+static bool slow(const struct rmi_sctp *a) {
+    return a->cc.pacing && a->config.packet_max * SECOND_US / a->cc.pacing > SLOW_PACKET_US;
+}
+
 /* Whether anything was added. What is last asks for an acknowledgement at once (RFC 7053). */
 static bool fill(struct rmi_sctp *a, int64_t now_us, struct rmi_wr *w) {
     bool any = false;
@@ -251,7 +257,7 @@ static bool fill(struct rmi_sctp *a, int64_t now_us, struct rmi_wr *w) {
         else if (!take_new(a, b))
             return any;
         rmi_sctp_block_sent(a, b, now_us);
-        write_block(a, w, b, rmi_sctp_queue_empty(a) || a->in_flight >= a->cc.cwnd);
+        write_block(a, w, b, rmi_sctp_queue_empty(a) || a->in_flight >= a->cc.cwnd || slow(a));
         any = true;
     }
 }
