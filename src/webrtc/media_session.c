@@ -284,8 +284,7 @@ static void change_session(struct rmi_media_peer *p, rm_stream_session *session,
         mark_finished(p, rm_stream_session_id(old));
     while (!session && p->old_count > 0)
         destroy_first(p);
-    if (session)
-        tell_serve(p, RMI_SERVE_READY, "", "");
+    tell_serve(p, session ? RMI_SERVE_READY : RMI_SERVE_ROOM, "", ""); /* without one, nothing need wait for it */
 }
 
 void rmi_media_session_end(struct rmi_media_peer *p) {

@@ -89,11 +89,17 @@ static bool into_session(struct rmi_serve_channel *c, rm_stream_session *session
 static bool take(struct rmi_serve_channel *c, const uint8_t *data, size_t len) {
     struct rmi_serve_session held;
     rm_stream_session *session = rmi_serve_hold(c->peer->serve, c->peer->id, &held);
-    bool taken = session != NULL;
+    bool taken = true;
     if (session && c->control)
         rmi_serve_frame(c, session, data, len);
     else if (session)
         taken = into_session(c, session, data, len);
+    else if (rmi_media_has_pipeline(c->peer->serve->t->media))
+        taken = false; /* it is being made */
+    else if (c->control)
+        rmi_serve_frame_refuse(c);
+    else
+        drop(c, len, "there is no pipeline any more");
     rmi_serve_release(&held);
     return taken;
 }

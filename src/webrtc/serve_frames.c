@@ -146,6 +146,10 @@ void rmi_serve_frame(struct rmi_serve_channel *c, rm_stream_session *session, co
     rmi_control_frame_clear(&f);
 }
 
+void rmi_serve_frame_refuse(struct rmi_serve_channel *c) {
+    refuse(c, &(struct rmi_control_frame){0}, RMI_CONTROL_ERROR_SESSION_NOT_FOUND, "the server has no pipeline");
+}
+
 void rmi_serve_frame_item(struct rmi_serve_tap *t, rm_tap_item *item) {
     const struct rmi_control_event event = {
         .kind = t->intercept ? RMI_CONTROL_EV_INTERCEPT_REQUEST : RMI_CONTROL_EV_TAP,

@@ -117,6 +117,7 @@ void rmi_serve_channel_free(struct rmi_serve_channel *c);
 
 /* serve_frames.c: the channel "remotemedia-control" */
 void rmi_serve_frame(struct rmi_serve_channel *c, rm_stream_session *session, const uint8_t *data, size_t len);
+void rmi_serve_frame_refuse(struct rmi_serve_channel *c); /* there is no session, and will be none */
 void rmi_serve_frame_item(struct rmi_serve_tap *tap, rm_tap_item *item);
 void rmi_serve_frame_closed(struct rmi_serve_channel *c);
 

@@ -9,6 +9,7 @@
 #include <remotemedia/serve.h>
 #include <remotemedia/webrtc_data.h>
 #include <remotemedia/webrtc_media.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,12 +85,21 @@ static void set_pipeline(rm_webrtc *t) {
     rm_node_registry_destroy(&registry);
 }
 
+static atomic_int texts; /* that came to the server's application */
+
+static void count_text(const char *peer_id, const char *label, rm_runtime_data *message, void *user) {
+    (void)peer_id, (void)user;
+    if (!strcmp(label, "chat") && rm_runtime_data_text(message))
+        atomic_fetch_add(&texts, 1);
+}
+
 static rm_webrtc *open_server(struct rmi_signaling_thread *address, const char *token) {
     rm_webrtc_config c;
     rm_serve_config s;
     rm_webrtc *t = NULL;
     snprintf(address->url, sizeof address->url, "ws://127.0.0.1:1/ws"); /* not used by a server */
     rmt_config(&c, address, NULL);
+    c.on_message = count_text;
     RMT_REQUIRE(rm_webrtc_create(&c, &t) == RM_OK);
     set_pipeline(t);
     rm_serve_config_init(&s);
@@ -292,6 +302,35 @@ static void another_pipeline_ends_what_looked_at_the_old_one(void) {
     rm_webrtc_destroy(&server);
 }
 
+/* What waited for a session that does not come is dropped; the channel goes on, and texts are the application's. */
+static void without_a_pipeline_nothing_waits(void) {
+    const struct rmi_control_frame hello = {.op = RMI_CONTROL_HELLO};
+    struct rmi_signaling_thread address;
+    struct client client;
+    rm_channel_options options;
+    uint16_t channel;
+    rm_webrtc *server = open_server(&address, NULL);
+    set_door(false);
+    client_open(&client, &address, 1);
+    for (int n = 0; n < BURST; n++)
+        client_send(&client, n);
+    RMT_REQUIRE(rm_webrtc_set_pipeline(server, NULL, NULL, NULL, 0) == RM_OK);
+    RMT_REQUIRE(rm_webrtc_send_data(client.t, "remotemedia-server", client.channel, false, "hi", 2) == RM_OK);
+    for (int64_t end = rmi_now_us() + (int64_t)PATIENCE_MS * 1000; atomic_load(&texts) == 0;) {
+        rm_event ev;
+        RMT_REQUIRE(rmi_now_us() < end);
+        (void)rm_webrtc_poll(server, &ev, 10);
+    }
+    rm_channel_options_init(&options);
+    options.label = "remotemedia-control";
+    RMT_REQUIRE(rm_webrtc_open_channel(client.t, "remotemedia-server", &options, &channel) == RM_OK);
+    control(&client, channel, &hello);
+    await_event(&client, 1, RMI_CONTROL_EV_ERROR);
+    RMT_REQUIRE(client.event.error == RMI_CONTROL_ERROR_SESSION_NOT_FOUND);
+    client_close(&client);
+    rm_webrtc_destroy(&server);
+}
+
 /* Either side goes while messages are held back. */
 static void ends_in_the_middle(bool server_first) {
     struct rmi_signaling_thread address;
@@ -327,6 +366,7 @@ int main(void) {
     sessions_are_their_own_and_push_back();
     const long threads = rmt_threads(), descriptors = rmt_open_descriptors();
     another_pipeline_ends_what_looked_at_the_old_one();
+    without_a_pipeline_nothing_waits();
     ends_in_the_middle(true);
     ends_in_the_middle(false);
     a_taken_port_is_told();
