@@ -101,7 +101,8 @@ typedef struct rm_webrtc_config {
     uint32_t jitter_buffer_size_ms;   /* ceiling of the receivers' adaptive delay, 50..200; default 50 */
     bool enable_rtcp;                 /* send reports; default true. Without them no peer knows losses or round trips */
     uint32_t rtcp_interval_ms;        /* mean time between reports, 1000..10000; default 5000 */
-    bool adaptive_bitrate_enabled;    /* follow what peers report; default true */
+    bool adaptive_bitrate_enabled;    /* congestion control: rate, pace, probes; false: all leaves as it comes at the
+                                         bitrate set; default true */
     uint32_t target_bitrate_kbps;     /* of video, and its ceiling when adaptive; 50..50000; default 2000 */
     const char *max_video_resolution; /* "480p", "720p" (default), "1080p": larger pictures are scaled down */
     uint32_t video_framerate_fps;     /* ceiling, 1..60; default 30 */
@@ -179,9 +180,18 @@ typedef enum rm_event_type {                       /* unknown values may come fr
                              RM_EV_CHANNEL_CLOSED = 11, /* peer_id, channel; err and detail unless all was delivered */
                              RM_EV_CHANNEL_LOW = 12,    /* peer_id, channel: see rm_webrtc_set_buffered_low */
                              RM_EV_CHANNEL_WRITABLE = 13, /* peer_id, channel: after RM_E_AGAIN, there is room again */
+                             RM_EV_BANDWIDTH = 14, /* peer_id, bandwidth, available_bps: the way to it has room for less
+                                                     or for more than before */
                              RM_EV_CONTROL = 15 /* peer_id, err, detail: it has changed the session it has here, or was
                                                    refused that (webrtc_control.h) */
 } rm_event_type;
+
+typedef enum rm_bandwidth { /* what congestion control leaves of target_bitrate_kbps for pictures to a peer */
+                            RM_BANDWIDTH_FULL = 0,
+                            RM_BANDWIDTH_LIMITED = 1, /* less: fewer bits, then fewer and smaller pictures */
+                            RM_BANDWIDTH_NO_PICTURES =
+                                2 /* enough for sound at best; pictures come back by themselves */
+} rm_bandwidth;
 
 typedef struct rm_event {
     rm_event_type type;
@@ -195,6 +205,8 @@ typedef struct rm_event {
     uint32_t delay_ms;    /* from now to the attempt */
     uint32_t recovery_ms; /* from the failure to now */
     uint16_t channel;     /* of events of data channels */
+    rm_bandwidth bandwidth;
+    double available_bps; /* bits a second for all that is sent to the peer */
 } rm_event;
 
 /* RM_E_INVALID_ARG (a NULL), RM_E_CONFIG (see rm_webrtc_config_check; also logged), RM_E_NO_MEMORY, RM_E_IO. *out is
@@ -261,6 +273,7 @@ RM_API rm_err rm_webrtc_peers(rm_webrtc *t, rm_peer_info *out, size_t cap, size_
 
 RM_API const char *rm_peer_state_name(rm_peer_state state);           /* "connected" ...; never NULL */
 RM_API const char *rm_signaling_state_name(rm_signaling_state state); /* "ready" ...; never NULL */
+RM_API const char *rm_bandwidth_name(rm_bandwidth bandwidth);         /* "bandwidth limited" ...; never NULL */
 
 #ifdef __cplusplus
 }

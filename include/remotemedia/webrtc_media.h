@@ -97,8 +97,9 @@ typedef struct rm_media_stats {
     uint64_t total_samples, concealed_samples;  /* of sound received */
     uint64_t pipeline_inputs, pipeline_outputs; /* of its session */
     uint64_t pipeline_errors, pipeline_dropped; /* node errors; items lost in front of slow nodes */
-    uint64_t audio_chunk_allocations; /* heap calls for received sound since the start: constant when steady */
-    double target_bitrate_bps;        /* of the video encoder that serves it */
+    uint64_t audio_chunk_allocations;  /* heap calls for received sound since the start: constant when steady */
+    double target_bitrate_bps;         /* of the video encoder that serves it; 0: no pictures for now */
+    double available_outgoing_bitrate; /* bits a second for all that is sent to it, as estimated; 0: unknown */
 } rm_media_stats;
 
 /* Of a connected peer. RM_E_NOT_FOUND, RM_E_STATE (not started), RM_E_CLOSED, RM_E_INVALID_ARG. */

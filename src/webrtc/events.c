@@ -28,6 +28,11 @@ const char *rm_signaling_state_name(rm_signaling_state state) {
     return (unsigned)state < sizeof names / sizeof names[0] ? names[state] : "?";
 }
 
+const char *rm_bandwidth_name(rm_bandwidth bandwidth) {
+    static const char *const names[] = {"bandwidth full", "bandwidth limited", "bandwidth for sound only"};
+    return (unsigned)bandwidth < sizeof names / sizeof names[0] ? names[bandwidth] : "?";
+}
+
 void rmi_webrtc_emit(struct rm_webrtc *t, rm_event *ev) {
     if (atomic_load(&t->destroying))
         return;

@@ -22,6 +22,8 @@ void rmi_media_copy_sound(struct rmi_media *media);
 
 /* Before the endpoint is created: what to give it. */
 struct rmi_endpoint_media_ops rmi_media_ops(struct rmi_media *media);
+/* For congestion control of each connection; zeros: none. */
+struct rmi_cc_limits rmi_media_limits(const rm_webrtc_config *config);
 /* The loop and its timer exist. RM_E_IO: no thread. */
 rm_err rmi_media_start(struct rmi_media *media);
 /* All peers are down. Waits for every thread; calls of the public functions get RM_E_CLOSED from here on. */

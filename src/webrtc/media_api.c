@@ -244,8 +244,9 @@ static void fill_sending(struct rmi_media_peer *p, rm_media_stats *out) {
     out->video_out.key_frames = v->key_frames;
     out->video_out.frames_dropped = v->skipped + v->errors + v->exhausted + video->superseded + video->refused;
     unsigned target_bps = atomic_load(&video->target_bps);
-    out->target_bitrate_bps =
-        target_bps && target_bps < video->settings.bitrate_bps ? target_bps : video->settings.bitrate_bps;
+    out->target_bitrate_bps = target_bps == RMI_MEDIA_NO_PICTURES                      ? 0
+                              : target_bps && target_bps < video->settings.bitrate_bps ? target_bps
+                                                                                       : video->settings.bitrate_bps;
     pthread_mutex_unlock(&video->mutex);
 }
 
@@ -302,6 +303,7 @@ static void take_stats(void *ctx) {
     fill_stream(&r->out->video_out, &s.out[RMI_RTP_VIDEO], &p->out[RMI_RTP_VIDEO]);
     r->out->rtt_ms = ms(s.rtt_us);
     r->out->network_ms = ms(s.rtt_us) / 2;
+    r->out->available_outgoing_bitrate = s.available_outgoing_bps;
     fill_sending(p, r->out);
     fill_receiving(p, r->out);
     rmi_media_peer_unref(p);

@@ -9,13 +9,27 @@
 
 #define VIDEO_CLOCK_HZ 90000 /* of every video format (RFC 7741, 6184, 9628) */
 #define TICK_US RMI_SEC(1)
-/* Adaptive bitrate from reports alone: the shares and limits of RemoteMedia (reference: 0.8 down, 1.2 up). */
-#define LOSS_HIGH 0.10
-#define LOSS_LOW 0.02
-#define RTT_HIGH_US RMI_MS(500)
-#define RATE_DOWN 0.8
-#define RATE_UP 1.2
-#define RATE_FLOOR_BPS 200000.0
+/* Congestion control of a connection begins here and goes up to there: more than the pictures need, so that key frames
+ * leave quickly where there is room. */
+#define RATE_MIN_BPS 50000.0 /* narrow-band sound and its headers */
+#define RATE_START_BPS 1000000.0
+#define RATE_MAX_FACTOR 4.0
+#define RATE_MAX_LEAST_BPS 4000000.0
+#define LIMITED_BELOW 0.8 /* of the bitrate set; and full again */
+#define FULL_ABOVE 0.95
+
+static double ceiling_bps(const struct rmi_media *m) {
+    return (double)m->t->config.target_bitrate_kbps * 1000.0;
+}
+
+struct rmi_cc_limits rmi_media_limits(const rm_webrtc_config *config) {
+    const double target = (double)config->target_bitrate_kbps * 1000.0, most = RATE_MAX_FACTOR * target;
+    if (!config->adaptive_bitrate_enabled)
+        return (struct rmi_cc_limits){0};
+    return (struct rmi_cc_limits){.min_bps = RATE_MIN_BPS,
+                                  .start_bps = target < RATE_START_BPS ? target : RATE_START_BPS,
+                                  .max_bps = most > RATE_MAX_LEAST_BPS ? most : RATE_MAX_LEAST_BPS};
+}
 
 /* ---- peers ---- */
 
@@ -44,7 +58,7 @@ static rm_err create_peer(struct rmi_media *m, const char *peer_id, struct rmi_m
         err = rmi_ring_create(RMI_MEDIA_VIDEO_RING, &p->video_ring);
     rmi_av_sync_init(&p->sync, RMI_OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ);
     p->sync.tolerance_us = RMI_AV_SYNC_UNNOTICED_US;
-    p->target_bps = (double)m->t->config.target_bitrate_kbps * 1000.0;
+    p->target_bps = ceiling_bps(m);
     if (err)
         rmi_media_peer_unref(p);
     else
@@ -73,6 +87,39 @@ static void refresh_formats(struct rmi_media *m) {
     }
     for (int k = 0; k < RMI_RTP_KINDS; k++)
         atomic_store(&m->all[k].formats, shared[k]);
+}
+
+/* What the encoders may make: of all peers that get the same pictures, what the one with the least room can take. */
+static void refresh_targets(struct rmi_media *m) {
+    double lowest = 0;
+    bool any = false, shared = false;
+    RMI_LIST_FOREACH (node, next, &m->peers) {
+        struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
+        const unsigned target = p->target_bps > 0 ? (unsigned)p->target_bps : RMI_MEDIA_NO_PICTURES;
+        atomic_store(&p->own[RMI_RTP_VIDEO].target_bps, target);
+        if (atomic_load(&p->own[RMI_RTP_VIDEO].used))
+            continue;
+        shared = true;
+        if (p->target_bps > 0 && (!any || p->target_bps < lowest))
+            lowest = p->target_bps;
+        any = any || p->target_bps > 0;
+    }
+    atomic_store(&m->all[RMI_RTP_VIDEO].target_bps, any ? (unsigned)lowest : shared ? RMI_MEDIA_NO_PICTURES : 0);
+}
+
+static void rate_changed(void *ctx, void *peer, int64_t now_us, const struct rmi_rtp_rate *rate) {
+    struct rmi_media *m = ctx;
+    struct rmi_media_peer *p = peer;
+    const bool had = p->target_bps > 0;
+    (void)now_us;
+    p->available_bps = rate->target_bps;
+    p->target_bps = rate->video_bps < ceiling_bps(m) ? rate->video_bps : ceiling_bps(m);
+    refresh_targets(m);
+    const int format = p->format[RMI_RTP_VIDEO];
+    if (!had && p->target_bps > 0 && format >= 0) { /* it has missed some */
+        atomic_fetch_or(&p->own[RMI_RTP_VIDEO].keys, 1u << format);
+        atomic_fetch_or(&m->all[RMI_RTP_VIDEO].keys, 1u << format);
+    }
 }
 
 static void start_lane(struct rmi_media_peer *p) {
@@ -107,7 +154,10 @@ static void *peer_up(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp
     pthread_mutex_unlock(&m->mutex);
     if (pipeline)
         start_lane(p);
+    struct rmi_rtp_rate now;
     refresh_formats(m);
+    if (rmi_rtp_session_get_rate(rtp, &now))
+        rate_changed(m, p, rmi_now_us(), &now);
     if (first)
         rmi_timer_set_at(m->tick, rmi_now_us() + TICK_US);
     return p;
@@ -132,6 +182,7 @@ static void peer_down(void *ctx, void *peer) {
     rmi_media_track_stop(&p->own[RMI_RTP_VIDEO], false);
     rmi_media_wake_lane(p);
     refresh_formats(m);
+    refresh_targets(m);
     rmi_media_peer_unref(p);
 }
 
@@ -201,20 +252,23 @@ struct rmi_endpoint_media_ops rmi_media_ops(struct rmi_media *m) {
                                            .packet = packet_in,
                                            .key_request = key_request,
                                            .sender_report = sender_report,
+                                           .rate = rate_changed,
                                            .ctx = m};
 }
 
 /* ---- batches out ---- */
 
 static void send_item(struct rmi_media *m, const struct rmi_media_item *item, int64_t now_us) {
+    int kind = item->batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
     if (item->peer) {
         if (item->peer->rtp)
             rmi_rtp_session_send(item->peer->rtp, now_us, item->batch);
         return;
     }
-    int kind = item->batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
     RMI_LIST_FOREACH (node, next, &m->peers) {
         struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
+        if (kind == RMI_RTP_VIDEO && p->target_bps <= 0)
+            continue; /* its way has no room for pictures */
         if (p->format[kind] == (int)item->batch->format && !atomic_load(&p->own[kind].used))
             rmi_rtp_session_send(p->rtp, now_us, item->batch);
     }
@@ -275,27 +329,26 @@ static void update_rate(struct rmi_media_rate *r, int64_t now_us, uint64_t bytes
     r->frames = frames;
 }
 
-static void update_target(const rm_webrtc_config *config, struct rmi_media_peer *p,
-                          const struct rmi_rtp_session_stats *s) {
-    const struct rmi_rtp_stream_stats *video = &s->out[RMI_RTP_VIDEO];
-    double ceiling = (double)config->target_bitrate_kbps * 1000.0;
-    if (!config->adaptive_bitrate_enabled) {
-        p->target_bps = ceiling;
+/* What the application should know: told when it stays so for a tick, so that probes and single drops say nothing. */
+static void tell_bandwidth(struct rmi_media *m, struct rmi_media_peer *p) {
+    const double full = ceiling_bps(m);
+    const rm_bandwidth was = p->bandwidth_next;
+    if (p->target_bps <= 0)
+        p->bandwidth_next = RM_BANDWIDTH_NO_PICTURES;
+    else if (p->target_bps < LIMITED_BELOW * full)
+        p->bandwidth_next = RM_BANDWIDTH_LIMITED;
+    else if (p->target_bps >= FULL_ABOVE * full)
+        p->bandwidth_next = RM_BANDWIDTH_FULL;
+    if (p->bandwidth_next != was || p->bandwidth_next == p->bandwidth)
         return;
-    }
-    if (video->fraction_lost > LOSS_HIGH || s->rtt_us > RTT_HIGH_US)
-        p->target_bps *= RATE_DOWN;
-    else if (video->fraction_lost < LOSS_LOW)
-        p->target_bps *= RATE_UP;
-    if (s->remb_bps && p->target_bps > (double)s->remb_bps)
-        p->target_bps = (double)s->remb_bps;
-    double floor = ceiling < RATE_FLOOR_BPS ? ceiling : RATE_FLOOR_BPS;
-    p->target_bps = p->target_bps > ceiling ? ceiling : p->target_bps < floor ? floor : p->target_bps;
+    p->bandwidth = p->bandwidth_next;
+    rm_event ev = {.type = RM_EV_BANDWIDTH, .bandwidth = p->bandwidth, .available_bps = p->available_bps};
+    snprintf(ev.peer_id, sizeof ev.peer_id, "%s", p->id);
+    rmi_webrtc_emit(m->t, &ev);
 }
 
 void rmi_media_tick(void *media, int64_t now_us) {
     struct rmi_media *m = media;
-    double lowest = 0;
     rmi_media_join_ended(m);
     RMI_LIST_FOREACH (node, next, &m->peers) {
         struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
@@ -309,11 +362,9 @@ void rmi_media_tick(void *media, int64_t now_us) {
             update_rate(&p->out[k], now_us, s.out[k].bytes, s.out[k].frames);
         }
         atomic_store(&p->rtt_us, s.rtt_us);
-        update_target(&m->t->config, p, &s);
-        atomic_store(&p->own[RMI_RTP_VIDEO].target_bps, (unsigned)p->target_bps);
-        if (!atomic_load(&p->own[RMI_RTP_VIDEO].used) && (lowest == 0 || p->target_bps < lowest))
-            lowest = p->target_bps;
+        if (m->t->config.adaptive_bitrate_enabled)
+            tell_bandwidth(m, p);
     }
-    atomic_store(&m->all[RMI_RTP_VIDEO].target_bps, (unsigned)lowest);
+    refresh_targets(m); /* who has a track of its own by now */
     rmi_timer_set_at(m->tick, rmi_list_empty(&m->peers) ? RMI_NEVER : now_us + TICK_US);
 }

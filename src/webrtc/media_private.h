@@ -10,6 +10,7 @@
 #include "jitter/sync.h"
 #include "session/audio_receiver.h"
 #include "session/audio_sender.h"
+#include "session/video_ladder.h"
 #include "session/video_receiver.h"
 #include "session/video_sender.h"
 #include "webrtc/media.h"
@@ -34,6 +35,8 @@ struct rmi_media_packet {
     uint32_t len;
 };
 
+#define RMI_MEDIA_NO_PICTURES 1u /* as a target */
+
 /* One thing that is encoded: for all peers, or for one. */
 struct rmi_media_track {
     struct rmi_media *media;
@@ -42,7 +45,7 @@ struct rmi_media_track {
     atomic_bool by_application;  /* not by a pipeline alone */
     atomic_uint formats;         /* that somebody can receive, bit for each; set by the network thread */
     atomic_uint keys;            /* formats that need a key frame */
-    atomic_uint target_bps;      /* of video, from the reports of peers; 0: as set */
+    atomic_uint target_bps;      /* of video, by congestion control; 0: as set; or RMI_MEDIA_NO_PICTURES */
 
     pthread_mutex_t mutex; /* of all below */
     pthread_cond_t wake;
@@ -64,6 +67,8 @@ struct rmi_media_track {
     struct rmi_video_sender *video[RMI_MEDIA_FORMATS];
     struct rmi_video_sender_settings applied[RMI_MEDIA_FORMATS];
     int64_t wanted_at_us[RMI_MEDIA_FORMATS];
+    int64_t key_at_us[RMI_MEDIA_FORMATS]; /* last asked of the encoder; 0: never */
+    struct rmi_video_ladder ladder;
 };
 
 struct rmi_media_rate {
@@ -112,7 +117,9 @@ struct rmi_media_peer {
     struct rmi_rtp_session *rtp; /* NULL: down */
     int format[RMI_RTP_KINDS];   /* that we send, -1: none */
     struct rmi_media_rate in[RMI_RTP_KINDS], out[RMI_RTP_KINDS];
-    double target_bps;
+    double target_bps;    /* of its pictures; 0: none */
+    double available_bps; /* of all; 0: unknown */
+    rm_bandwidth bandwidth, bandwidth_next;
     bool has_lane;
 
     struct rmi_ring *audio_ring, *video_ring; /* network thread -> sound thread, -> lane */

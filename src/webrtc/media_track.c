@@ -12,6 +12,8 @@
 /* Short frames are asked for by who counts milliseconds: 2.5 ms of look-ahead instead of 6.5. What the other modes have
  * more, in-band redundancy, is not used before losses are known. */
 #define LOW_DELAY_FRAME_US 10000
+#define KEY_APART_US                                                                                                   \
+    RMI_MS(500)        /* key frames of one encoder, however many peers ask: they cost several pictures each */
 #define SMOOTH_SHIFT 3 /* over about eight pictures */
 
 static const struct {
@@ -142,8 +144,11 @@ static void encode_in(struct rmi_media_track *track, int format, const struct rm
         !rmi_video_sender_configure(track->video[format], settings))
         track->applied[format] = *settings;
     unsigned bit = 1u << format;
-    if (atomic_fetch_and(&track->keys, ~bit) & bit)
+    int64_t *key_at_us = &track->key_at_us[format];
+    if ((*key_at_us == 0 || at_us - *key_at_us >= KEY_APART_US) && (atomic_fetch_and(&track->keys, ~bit) & bit)) {
+        *key_at_us = at_us;
         rmi_video_sender_request_key(track->video[format]);
+    }
     track->wanted_at_us[format] = at_us;
     rmi_video_sender_input(track->video[format], video, at_us); /* errors are counted in its statistics */
     pthread_mutex_lock(&track->mutex);
@@ -157,8 +162,16 @@ static void encode(struct rmi_media_track *track, rm_runtime_data *video, int64_
     struct rmi_video_sender_settings settings = track->settings;
     pthread_mutex_unlock(&track->mutex);
     unsigned target_bps = atomic_load(&track->target_bps), formats = atomic_load(&track->formats);
-    if (target_bps && target_bps < settings.bitrate_bps)
-        settings.bitrate_bps = target_bps;
+    if (target_bps == RMI_MEDIA_NO_PICTURES)
+        return;
+    if (target_bps == 0 || target_bps > settings.bitrate_bps)
+        target_bps = settings.bitrate_bps;
+    const rm_video *picture = rm_runtime_data_video(video);
+    const struct rmi_video_sender_settings set = settings;
+    if (picture->format == RM_PIXEL_ENCODED)
+        settings.bitrate_bps = target_bps; /* nothing else can be made of it */
+    else
+        rmi_video_ladder_apply(&track->ladder, at_us, &set, target_bps, picture->width, picture->height, &settings);
     for (int f = 0; f < RMI_MEDIA_FORMATS; f++) {
         if (f == RMI_PAYLOAD_OPUS)
             continue;

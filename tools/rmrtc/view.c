@@ -145,6 +145,8 @@ static void print_change(const struct view *v, const rm_event *ev) {
         printf("%s  called again in %.1f s (%s)\n", ev->peer_id, ev->delay_ms / 1000.0, ev->detail);
     else if (ev->type == RM_EV_RECOVERED)
         printf("%s  back after %.1f s\n", ev->peer_id, ev->recovery_ms / 1000.0);
+    else if (ev->type == RM_EV_BANDWIDTH)
+        printf("%s  %s (%.0f kbit/s)\n", ev->peer_id, rm_bandwidth_name(ev->bandwidth), ev->available_bps / 1000.0);
     else if (ev->type == RM_EV_PEER_STATE)
         for (size_t i = 0; i < v->peer_count; i++)
             if (!strcmp(v->peers[i].peer_id, ev->peer_id)) {
