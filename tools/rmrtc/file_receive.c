@@ -296,8 +296,10 @@ rm_err file_receiver_create(const char *directory, uint64_t size_max, struct fil
 
 void file_receiver_start(struct file_receiver *r, rm_webrtc *t) {
     r->t = t;
+    pthread_mutex_lock(&r->mutex); /* the thread looks at `stop` at once */
     r->has_thread = pthread_create(&r->thread, NULL, writer_main, r) == 0;
     r->stop = !r->has_thread;
+    pthread_mutex_unlock(&r->mutex);
 }
 
 void file_receiver_stop(struct file_receiver *r) {
