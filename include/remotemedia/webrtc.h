@@ -117,7 +117,7 @@ typedef struct rm_webrtc_config {
                                            separated by commas, or "*"; NULL (default): nobody */
     /* When a connection fails, the side that made its offer calls again while the peer is in the room: after
      * initial, initial * multiplier, ... milliseconds, at most max, and up to a quarter more at random. */
-    uint32_t max_reconnect_retries;        /* in a row, 0..100; default 5; 0 = never */
+    uint32_t max_reconnect_retries;        /* new connections, in a row, 0..100; default 5; 0 = never */
     uint32_t reconnect_backoff_initial_ms; /* 100..60000; default 1000 */
     uint32_t reconnect_backoff_max_ms;     /* 100..600000, not below initial; default 30000 */
     double reconnect_backoff_multiplier;   /* 1..10; default 2 */
@@ -172,10 +172,12 @@ typedef enum rm_event_type {                       /* unknown values may come fr
                              RM_EV_STOPPED = 6, /* after rm_webrtc_shutdown: the last event */
                              RM_EV_PIPELINE = 7,     /* err, detail: a node of peer_id's session failed, was too slow
                                                        (RM_E_LIMIT) or ended it; or the session could not be made */
-                             RM_EV_RECONNECTING = 8, /* peer_id, attempt, delay_ms, detail: follows a failure when this
-                                                        side will call again; while signaling is down it waits longer */
+                             RM_EV_RECONNECTING = 8, /* peer_id, attempt, delay_ms, detail. Attempt 0 follows
+                                                        RM_PEER_DISCONNECTED: ICE restarts on the same connection, which
+                                                        keeps keys, channels and session. From 1, after a failure: a new
+                                                        connection. While signaling is down it waits longer */
                              RM_EV_RECOVERED = 9,    /* peer_id, attempt, recovery_ms: follows RM_PEER_CONNECTED where
-                                                        a failure came before */
+                                                        RM_PEER_DISCONNECTED or a failure came before */
                              RM_EV_CHANNEL = 10, /* peer_id, channel, detail: the data channel of this label is open */
                              RM_EV_CHANNEL_CLOSED = 11, /* peer_id, channel; err and detail unless all was delivered */
                              RM_EV_CHANNEL_LOW = 12,    /* peer_id, channel: see rm_webrtc_set_buffered_low */
@@ -201,9 +203,9 @@ typedef struct rm_event {
     rm_peer_state peer_state;
     rm_err err;
     char detail[RM_DETAIL_MAX];
-    uint32_t attempt;     /* the one to come, from 1; RM_EV_RECOVERED: how many were made here */
+    uint32_t attempt;     /* the one to come; RM_EV_RECOVERED: how many were made here, 0 on the same connection */
     uint32_t delay_ms;    /* from now to the attempt */
-    uint32_t recovery_ms; /* from the failure to now */
+    uint32_t recovery_ms; /* from the loss to now */
     uint16_t channel;     /* of events of data channels */
     rm_bandwidth bandwidth;
     double available_bps; /* bits a second for all that is sent to the peer */

@@ -58,10 +58,10 @@ void rmi_ice_close(struct rmi_ice_agent *a) {
 }
 
 const char *rmi_ice_local_ufrag(const struct rmi_ice_agent *a) {
-    return a->cur.local.ufrag;
+    return a->restart_offered ? a->next.local.ufrag : a->cur.local.ufrag;
 }
 const char *rmi_ice_local_pwd(const struct rmi_ice_agent *a) {
-    return a->cur.local.pwd;
+    return a->restart_offered ? a->next.local.pwd : a->cur.local.pwd;
 }
 const char *rmi_ice_remote_ufrag(const struct rmi_ice_agent *a) {
     return a->cur.remote.ufrag;
@@ -143,6 +143,11 @@ rm_err rmi_ice_add_local(struct rmi_ice_agent *a, int64_t now_us, rmi_base_id ba
                 fill_cand(l, c);
             return RM_OK;
         }
+        if (c->type == RMI_CAND_SRFLX && l->type == c->type && l->base == base && !l->is_base &&
+            strcmp(l->foundation, c->foundation) == 0) { /* the same base, behind a new mapping */
+            fill_cand(l, c);
+            return RM_OK;
+        }
         gathered += l->type != RMI_CAND_PRFLX;
     }
     struct ice_cand *l = gathered < RMI_ICE_LOCAL_MAX ? rmi_ice_new_cand(a->locals, ICE_LOCALS) : NULL;
@@ -197,17 +202,15 @@ rm_err rmi_ice_set_remote(struct rmi_ice_agent *a, int64_t now_us, const char *u
         return RM_E_INVALID_ARG;
     if (a->state == RMI_ICE_CLOSED)
         return RM_E_STATE;
-    const struct ice_creds *known = a->cur.remote_set                          ? &a->cur.remote
-                                    : a->restart_pending && a->prev.remote_set ? &a->prev.remote
-                                                                               : NULL;
-    if (known && strcmp(known->ufrag, ufrag) == 0 && strcmp(known->pwd, pwd) == 0)
+    if (a->cur.remote_set && strcmp(a->cur.remote.ufrag, ufrag) == 0 && strcmp(a->cur.remote.pwd, pwd) == 0)
         return RM_OK;
+    if (a->restart_offered)
+        rmi_ice_next_generation(a);
     if (a->cur.remote_set)
         return RM_E_STATE;
     memcpy(a->cur.remote.ufrag, ufrag, ulen + 1);
     memcpy(a->cur.remote.pwd, pwd, plen + 1);
     a->cur.remote_set = true;
-    a->remote_changed = a->restart_pending;
     a->remote_lite = lite;
     if (lite)
         a->controlling = true; /* RFC 8445 6.1.1 */

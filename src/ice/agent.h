@@ -47,8 +47,9 @@ struct rmi_ice_config {
 };
 
 enum rmi_ice_event_type {
-    RMI_ICE_EV_STATE,        /* state, err (RM_E_ICE_* when FAILED), detail */
-    RMI_ICE_EV_SELECTED_PAIR /* the selected pair is new or another one */
+    RMI_ICE_EV_STATE,         /* state, err (RM_E_ICE_* when FAILED), detail */
+    RMI_ICE_EV_SELECTED_PAIR, /* the selected pair is new or another one */
+    RMI_ICE_EV_SILENCE        /* half the liveness time passed without a packet on a path that was busy */
 };
 struct rmi_ice_event {
     enum rmi_ice_event_type type;
@@ -98,17 +99,22 @@ rm_err rmi_ice_set_remote(struct rmi_ice_agent *a, int64_t now_us, const char *u
 rm_err rmi_ice_add_remote(struct rmi_ice_agent *a, int64_t now_us, const struct rmi_candidate *c);
 void rmi_ice_remote_done(struct rmi_ice_agent *a, int64_t now_us);
 
-/* New local credentials, checklist emptied; the selected pair stays in use (with consent) until a new one is nominated.
- * Local candidates are kept. Call before making the offer or answer of the restart. */
+/* New local credentials, for the offer or answer of a restart; call before making it. Until the remote side's new ones
+ * are known (rmi_ice_set_remote) everything goes on as it was, so that an offer that never arrives costs nothing. Then
+ * the checklist begins anew; the selected pair stays in use, with consent, until a new one is nominated, and local
+ * candidates are kept. */
 void rmi_ice_restart(struct rmi_ice_agent *a, int64_t now_us);
-/* Undo a restart whose offer was rolled back: old credentials come back. RM_E_STATE when none is pending. */
+/* Undo a restart whose offer was rolled back: old credentials come back. RM_E_STATE: none is offered, or it is
+ * answered. */
 rm_err rmi_ice_restart_rollback(struct rmi_ice_agent *a, int64_t now_us);
 
 /* Any STUN datagram for this agent. Non-STUN bytes are never given here. */
 void rmi_ice_input(struct rmi_ice_agent *a, int64_t now_us, rmi_base_id base, const struct rmi_addr *from,
                    const uint8_t *data, size_t len);
-/* Tell the agent that authenticated traffic (SRTP, DTLS) arrived on the selected pair: feeds liveness. Cheap. */
-void rmi_ice_note_received(struct rmi_ice_agent *a, int64_t now_us);
+/* Tell the agent that authenticated traffic (SRTP, DTLS) arrived: feeds liveness when it came on the path in use; from
+ * another valid pair, while that path is silent, it tells that the peer is there now (a NAT gave it another address).
+ * Cheap. */
+void rmi_ice_note_received(struct rmi_ice_agent *a, int64_t now_us, rmi_base_id base, const struct rmi_addr *from);
 
 enum rmi_ice_source {
     RMI_ICE_SOURCE_UNKNOWN, /* drop everything that is not STUN */

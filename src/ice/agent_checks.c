@@ -109,8 +109,9 @@ static int64_t rto(const struct rmi_ice_agent *a, const struct ice_pair *p) {
     int64_t t = ICE_RTO_US;
     if (p->rtt_us)
         t = rmi_max64(ICE_RTO_MIN_US, rmi_min64(ICE_RTO_KNOWN_MAX_US, p->rtt_us + p->rtt_us / 4));
-    for (uint32_t i = ICE_RTO_STEADY; i < p->round && t < ICE_RTO_MAX_US; i++)
-        t = rmi_min64(2 * t, ICE_RTO_MAX_US);
+    const int64_t most = a->state == RMI_ICE_DISCONNECTED ? ICE_PROBE_US : ICE_RTO_MAX_US;
+    for (uint32_t i = ICE_RTO_STEADY; i < p->round && t < most; i++)
+        t = rmi_min64(2 * t, most);
     int64_t active = 0;
     for (size_t i = 0; i < a->pairs_end; i++) {
         const struct ice_pair *q = &a->pairs[i];
@@ -352,6 +353,8 @@ static void on_success(struct rmi_ice_agent *a, int64_t now_us, struct ice_pair 
     p->last_response_us = now_us;
     p->responses++;
     a->stats.responses_received++;
+    if (p == rmi_ice_path(a))
+        a->alive_us = now_us;
     rmi_ice_heard(a, now_us, p);
     if (p->old)
         return;

@@ -33,9 +33,10 @@ static struct ice_gen *gen_of_check(struct rmi_ice_agent *a, const struct rmi_st
     const char *remote;
     if (!split_username(m, &local_len, &remote, &remote_len))
         return NULL;
-    struct ice_gen *g = same_text(a->cur.local.ufrag, m->username, local_len)                    ? &a->cur
-                        : a->have_prev && same_text(a->prev.local.ufrag, m->username, local_len) ? &a->prev
-                                                                                                 : NULL;
+    struct ice_gen *g = same_text(a->cur.local.ufrag, m->username, local_len)                          ? &a->cur
+                        : a->have_prev && same_text(a->prev.local.ufrag, m->username, local_len)       ? &a->prev
+                        : a->restart_offered && same_text(a->next.local.ufrag, m->username, local_len) ? &a->next
+                                                                                                       : NULL;
     if (g && g->remote_set && !same_text(g->remote.ufrag, remote, remote_len))
         return NULL;
     return g;

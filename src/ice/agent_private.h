@@ -33,6 +33,12 @@
 #define ICE_RTO_MAX_US RMI_MS(1600)
 #define ICE_RTO_STEADY 8 /* transmissions before the RTO doubles: 0.51^8 = 0.5 % left at 30 % loss each way */
 #define ICE_LIVENESS_US RMI_SEC(2)
+/* A path that carried packets closer together than this, and then none for half the liveness time, is doubted: two
+ * checks are unanswered by then. */
+#define ICE_BUSY_GAP_US RMI_MS(100)
+#define ICE_DOUBT_DIV 2
+/* The peer is heard on another pair only: the path in use is given up after this part of the liveness time. */
+#define ICE_ELSEWHERE_DIV 4
 #define ICE_LIVENESS_MIN_US RMI_MS(100) /* less would be a flood of checks */
 #define ICE_FAILED_US RMI_SEC(10)
 /* While idle, ask after a third of the liveness time, then each eighth: six tries before silence is declared. */
@@ -42,7 +48,7 @@
 #define ICE_CONSENT_MIN_US RMI_MS(4000)
 #define ICE_CONSENT_MAX_US RMI_MS(6000)
 #define ICE_CONSENT_EXPIRY_US RMI_SEC(30)
-#define ICE_PROBE_US RMI_MS(500)        /* every pair, while disconnected */
+#define ICE_PROBE_US RMI_MS(500)        /* every pair, while disconnected: what comes back is found within this */
 #define ICE_NOMINATE_WAIT_US RMI_MS(50) /* for a better pair, at least; else 2 rtt */
 #define ICE_NEAR_RTT_US RMI_MS(10)      /* a direct pair this near is not worth waiting for a better one */
 #define ICE_SWITCH_HOLD_US RMI_MS(500)  /* a late nomination of the pair just left is not followed */
@@ -137,13 +143,10 @@ struct rmi_ice_agent {
     struct rmi_ice_event events[ICE_EVENTS_MAX];
     size_t event_first, event_count;
 
-    struct ice_gen cur, prev;
-    bool have_prev;       /* a restart was begun; prev still answers checks */
+    struct ice_gen cur, prev, next;
+    bool restart_offered; /* next.local is out, without an answer so far: cur goes on as if nothing were */
+    bool have_prev;       /* cur came by a restart; prev still answers checks */
     bool restart_pending; /* ... and no new pair is selected yet */
-    bool remote_changed;  /* ... and the remote credentials of the restart are known: no rollback any more */
-    bool rollback_lost;   /* a second restart came on top: there is no one state to go back to */
-    enum rmi_ice_state state_before_restart;
-    struct ice_cand prev_remotes[RMI_ICE_REMOTE_MAX];
     struct ice_cand old_remote;
     struct ice_pair old; /* used: the selected pair of before */
     int64_t old_drop_us; /* RMI_NEVER while the restart is pending */
@@ -162,6 +165,9 @@ struct rmi_ice_agent {
     uint32_t prflx_count;
     int64_t pace_us; /* the next ordinary check may leave then */
     int64_t nominate_us, budget_us, last_rx_us, idle_check_us, disconnected_us;
+    int64_t alive_us; /* the newest answer on the path in use */
+    int64_t gap_us;   /* between packets on it, smoothed */
+    bool doubted;     /* RMI_ICE_EV_SILENCE was told of the present silence */
     bool budget_extended;
     int64_t due_us; /* next deadline, liveness excepted */
     int64_t rx_window_us;
@@ -219,6 +225,10 @@ void rmi_ice_switch_role(struct rmi_ice_agent *a, bool controlling);
 void rmi_ice_on_check(struct rmi_ice_agent *a, int64_t now_us, rmi_base_id base, const struct rmi_addr *from,
                       uint32_t priority, bool use_candidate);
 void rmi_ice_replay_early(struct rmi_ice_agent *a, int64_t now_us);
+
+/* agent_restart.c */
+/* The restart that was offered takes effect: cur becomes prev, the checklist begins anew. */
+void rmi_ice_next_generation(struct rmi_ice_agent *a);
 
 /* agent_select.c */
 struct ice_pair *rmi_ice_path(struct rmi_ice_agent *a); /* selected pair, or the old one during a restart, or NULL */

@@ -7,9 +7,16 @@ struct ice_pair *rmi_ice_path(struct rmi_ice_agent *a) {
     return a->old.used && a->restart_pending ? &a->old : NULL;
 }
 
+#define GAP_SHIFT 3 /* smoothing of gaps: 1/8 */
+
 void rmi_ice_heard(struct rmi_ice_agent *a, int64_t now_us, const struct ice_pair *p) {
-    if (p == rmi_ice_path(a))
-        rmi_ice_note_received(a, now_us);
+    if (!p || p != rmi_ice_path(a))
+        return;
+    a->gap_us += (now_us - a->last_rx_us - a->gap_us) / (1 << GAP_SHIFT);
+    a->last_rx_us = now_us;
+    a->doubted = false;
+    if (a->state == RMI_ICE_DISCONNECTED)
+        rmi_ice_set_state(a, RMI_ICE_CONNECTED, RM_OK, "heard again");
 }
 
 static int64_t next_consent(const struct rmi_ice_agent *a, int64_t now_us) {
@@ -24,7 +31,8 @@ void rmi_ice_select(struct rmi_ice_agent *a, int64_t now_us, struct ice_pair *p,
         a->pairs[a->selected].nominating = false;
     a->previous = a->selected;
     a->selected = slot;
-    a->switched_us = a->last_rx_us = now_us;
+    a->switched_us = a->last_rx_us = a->alive_us = now_us;
+    a->doubted = false;
     p->consent_us = next_consent(a, now_us);
     a->budget_us = a->nominate_us = RMI_NEVER;
     if (a->restart_pending) {
@@ -84,8 +92,12 @@ static struct ice_pair *best_valid(struct rmi_ice_agent *a) {
     return best;
 }
 
-static bool worth_waiting(const struct rmi_ice_agent *a, const struct ice_pair *best) {
+static bool worth_waiting(const struct rmi_ice_agent *a, int64_t now_us, const struct ice_pair *best) {
     const bool direct = !rmi_ice_is_relayed(a, best);
+    const bool silent = now_us >= a->last_rx_us + a->liveness_us / ICE_ELSEWHERE_DIV;
+    const bool was_silent = a->disconnected_us && now_us < a->disconnected_us + ICE_CONSENT_EXPIRY_US;
+    if (direct && a->restart_pending && (silent || was_silent)) /* the call stands still: anything is better */
+        return false;
     if (direct && (rmi_ice_remote_of(a, best)->type == RMI_CAND_HOST || best->rtt_us <= ICE_NEAR_RTT_US))
         return false;
     for (size_t i = 0; i < a->pairs_end; i++) {
@@ -113,7 +125,7 @@ void rmi_ice_consider_nomination(struct rmi_ice_agent *a, int64_t now_us) {
         return;
     }
     if (a->selected == ICE_NONE) {
-        if (worth_waiting(a, best) && now_us < a->nominate_us) {
+        if (worth_waiting(a, now_us, best) && now_us < a->nominate_us) {
             if (a->nominate_us == RMI_NEVER)
                 a->nominate_us = now_us + rmi_max64(ICE_NOMINATE_WAIT_US, 2 * best->rtt_us);
             return;
@@ -134,10 +146,19 @@ void rmi_ice_consider_nomination(struct rmi_ice_agent *a, int64_t now_us) {
 
 /* ---- consent and liveness ---- */
 
-void rmi_ice_note_received(struct rmi_ice_agent *a, int64_t now_us) {
-    a->last_rx_us = now_us;
-    if (a->state == RMI_ICE_DISCONNECTED && rmi_ice_path(a))
-        rmi_ice_set_state(a, RMI_ICE_CONNECTED, RM_OK, "heard again");
+void rmi_ice_note_received(struct rmi_ice_agent *a, int64_t now_us, rmi_base_id base, const struct rmi_addr *from) {
+    struct ice_pair *path = rmi_ice_path(a);
+    if (path && path->base == base && rmi_addr_equal(&path->to, from)) {
+        rmi_ice_heard(a, now_us, path);
+        return;
+    }
+    if (!path || !a->controlling || now_us < a->last_rx_us + a->liveness_us / ICE_ELSEWHERE_DIV)
+        return;
+    struct ice_pair *p = rmi_ice_find_pair(a, base, from);
+    if (!p || !p->valid || p->state != ICE_SUCCEEDED)
+        return;
+    nominate(a, now_us, p, "the peer is heard on this pair only");
+    rmi_ice_run(a, now_us);
 }
 
 static void go_disconnected(struct rmi_ice_agent *a, int64_t now_us, const char *reason) {
@@ -172,6 +193,11 @@ static int64_t path_check_us(const struct rmi_ice_agent *a, const struct ice_pai
     return rmi_min64(path->consent_us, idle);
 }
 
+static int64_t doubt_us(const struct rmi_ice_agent *a) {
+    const bool busy = a->gap_us < ICE_BUSY_GAP_US && !a->doubted && a->state == RMI_ICE_CONNECTED;
+    return busy ? a->last_rx_us + a->liveness_us / ICE_DOUBT_DIV : RMI_NEVER;
+}
+
 void rmi_ice_run_consent(struct rmi_ice_agent *a, int64_t now_us) {
     struct ice_pair *path = rmi_ice_path(a);
     if (!path)
@@ -179,6 +205,10 @@ void rmi_ice_run_consent(struct rmi_ice_agent *a, int64_t now_us) {
     if (now_us >= path->last_response_us + ICE_CONSENT_EXPIRY_US) {
         consent_expired(a, now_us, path);
         return;
+    }
+    if (now_us >= doubt_us(a)) {
+        a->doubted = true;
+        rmi_ice_post(a, RMI_ICE_EV_SILENCE, RM_OK);
     }
     if (a->state == RMI_ICE_CONNECTED && now_us >= a->last_rx_us + a->liveness_us)
         go_disconnected(a, now_us, "silence");
@@ -196,6 +226,6 @@ int64_t rmi_ice_consent_deadline(const struct rmi_ice_agent *a) {
         return RMI_NEVER;
     int64_t due = rmi_min64(path->last_response_us + ICE_CONSENT_EXPIRY_US, path_check_us(a, path));
     if (a->state == RMI_ICE_CONNECTED)
-        due = rmi_min64(due, a->last_rx_us + a->liveness_us);
+        due = rmi_min64(due, rmi_min64(doubt_us(a), a->last_rx_us + a->liveness_us));
     return due;
 }

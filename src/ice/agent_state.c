@@ -73,6 +73,8 @@ void rmi_ice_arm_budget(struct rmi_ice_agent *a, int64_t now_us) {
     if (a->selected != ICE_NONE)
         return;
     a->budget_us = now_us + a->failed_us;
+    if (a->state == RMI_ICE_DISCONNECTED) /* restart after restart must not keep alive what nobody answers */
+        a->budget_us = rmi_min64(a->budget_us, a->alive_us + ICE_CONSENT_EXPIRY_US + a->failed_us);
     a->budget_extended = false;
 }
 
@@ -86,6 +88,8 @@ static bool any_candidate(const struct ice_cand *list, size_t n, bool relay_only
 static rm_err why_failed(const struct rmi_ice_agent *a) {
     if (!any_candidate(a->locals, ICE_LOCALS, false))
         return RM_E_ICE_NO_CANDIDATES;
+    if (a->state == RMI_ICE_DISCONNECTED)
+        return RM_E_ICE_CONSENT; /* it worked once: the paths are not to blame */
     const bool relay =
         any_candidate(a->locals, ICE_LOCALS, true) || any_candidate(a->remotes, RMI_ICE_REMOTE_MAX, true);
     /* Without a single remote candidate a relay would not have helped. */
@@ -101,6 +105,12 @@ static void budget_over(struct rmi_ice_agent *a, int64_t now_us) {
         /* The path works; the controlling side has yet to nominate, and gets as much time again. */
         a->budget_us = now_us + a->failed_us;
         a->budget_extended = true;
+        return;
+    }
+    /* A connection that stood is given up when nobody answers any more, not before: as without a restart. */
+    const int64_t until = a->alive_us + ICE_CONSENT_EXPIRY_US;
+    if (a->state == RMI_ICE_DISCONNECTED && a->alive_us && now_us < until) {
+        a->budget_us = until;
         return;
     }
     a->budget_us = RMI_NEVER;

@@ -79,6 +79,10 @@ void rmi_gather_push_candidate(struct rmi_gather *g, rmi_base_id base, const str
     e->candidate = *c;
 }
 
+void rmi_gather_push_back(struct rmi_gather *g) {
+    push(g, RMI_GATHER_BACK);
+}
+
 void rmi_gather_push_gone(struct rmi_gather *g, rmi_base_id base) {
     struct rmi_gather_event *e = push(g, RMI_GATHER_GONE);
     if (e)
@@ -391,6 +395,24 @@ void rmi_gather_start(struct rmi_gather *g, int64_t now_us) {
     g->done_due = true;
     ask_servers(g, now_us);
     check_done(g);
+}
+
+void rmi_gather_refresh(struct rmi_gather *g, int64_t now_us) {
+    if (!g->started)
+        return;
+    RMI_LIST_FOREACH (host_node, host_tmp, &g->hosts) {
+        struct gather_host *h = RMI_CONTAINER_OF(host_node, struct gather_host, node);
+        RMI_LIST_FOREACH (node, tmp, &h->bindings) {
+            rmi_gather_binding_refresh(g, now_us, RMI_CONTAINER_OF(node, struct gather_binding, node));
+        }
+    }
+    for (size_t i = 0; i < g->relay_count; i++) {
+        struct gather_relay *r = &g->relays[i];
+        if (r->turn && r->base)
+            rmi_turn_probe(r->turn, now_us);
+        else if (!r->turn && r->retry_at != RMI_NEVER)
+            r->retry_at = rmi_min64(r->retry_at, now_us);
+    }
 }
 
 void rmi_gather_close(struct rmi_gather *g, int64_t now_us) {

@@ -41,6 +41,7 @@ struct rmi_gather_config {
 enum rmi_gather_event_type {
     RMI_GATHER_CANDIDATE, /* candidate, base */
     RMI_GATHER_GONE,      /* base: its candidates are invalid (interface removed, allocation lost) */
+    RMI_GATHER_BACK,      /* a server answers that did not at the last rmi_gather_refresh: the network is back */
     RMI_GATHER_DONE, /* first gathering ended: no server is outstanding. Comes once after start and after each add */
     RMI_GATHER_ERROR /* err, server: RM_E_STUN_TIMEOUT, RM_E_TURN_AUTH, _QUOTA, _TIMEOUT, _REFUSED; detail text */
 };
@@ -70,6 +71,9 @@ rm_err rmi_gather_add_host(struct rmi_gather *g, int64_t now_us, rmi_base_id bas
 void rmi_gather_remove_host(struct rmi_gather *g, int64_t now_us, rmi_base_id base);
 /* Begin asking servers. With none, RMI_GATHER_DONE follows at once. */
 void rmi_gather_start(struct rmi_gather *g, int64_t now_us);
+/* The network may have changed under us (NAT mappings lost, another route): asks every server at once instead of at the
+ * next keep-alive. A mapped address that changed comes as a new candidate, a lost allocation is made anew. */
+void rmi_gather_refresh(struct rmi_gather *g, int64_t now_us);
 /* Refresh all allocations with lifetime 0 (RFC 8656 7), once, best effort. */
 void rmi_gather_close(struct rmi_gather *g, int64_t now_us);
 

@@ -41,6 +41,12 @@ void rmi_gather_binding_add(struct rmi_gather *g, int64_t now_us, struct gather_
     rmi_gather_binding_tick(g, now_us, h, b);
 }
 
+void rmi_gather_binding_refresh(struct rmi_gather *g, int64_t now_us, struct gather_binding *b) {
+    b->missed = b->missed || (b->asking && b->sends > 0);
+    if (b->answered || b->failed)
+        ask(g, b, rmi_gather_pace(g, now_us), now_us + g->cfg.timeout_us);
+}
+
 /* A server that answered once may miss a keep-alive without consequence. */
 static void stop_asking(struct rmi_gather *g, int64_t now_us, struct gather_binding *b, const char *detail) {
     b->asking = false;
@@ -94,6 +100,9 @@ static void answer(struct rmi_gather *g, int64_t now_us, const struct gather_hos
                rmi_addr_classify(&m.xor_mapped) != RMI_ADDR_UNUSABLE) {
         b->asking = false;
         b->next_at = now_us + g->cfg.keepalive_us;
+        if (b->missed)
+            rmi_gather_push_back(g);
+        b->missed = false;
         mapped(g, h, b, &m.xor_mapped);
     }
 }

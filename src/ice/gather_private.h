@@ -25,6 +25,7 @@ struct gather_binding {
     struct rmi_list node;
     size_t server;
     bool asking, answered, failed;
+    bool missed;   /* a refresh found the one before it unanswered */
     bool reported; /* mapped is a candidate of its own */
     struct rmi_addr mapped;
     uint8_t txid[RMI_STUN_TXID];
@@ -59,6 +60,7 @@ struct rmi_gather {
 
 /* gather.c */
 void rmi_gather_push_candidate(struct rmi_gather *g, rmi_base_id base, const struct rmi_candidate *c);
+void rmi_gather_push_back(struct rmi_gather *g);
 void rmi_gather_push_gone(struct rmi_gather *g, rmi_base_id base);
 void rmi_gather_push_error(struct rmi_gather *g, rm_err err, const struct rmi_addr *server, const char *detail);
 struct gather_host *rmi_gather_find_host(const struct rmi_gather *g, rmi_base_id base);
@@ -75,6 +77,8 @@ int64_t rmi_gather_pace(struct rmi_gather *g, int64_t now_us);
 /* gather_binding.c */
 void rmi_gather_binding_add(struct rmi_gather *g, int64_t now_us, struct gather_host *h, size_t server);
 void rmi_gather_binding_tick(struct rmi_gather *g, int64_t now_us, struct gather_host *h, struct gather_binding *b);
+/* Asks at once, and anew if an answer is being waited for since longer. */
+void rmi_gather_binding_refresh(struct rmi_gather *g, int64_t now_us, struct gather_binding *b);
 /* A STUN response; *mine tells whether it answers a request of ours, rightly or not. */
 void rmi_gather_binding_input(struct rmi_gather *g, int64_t now_us, rmi_base_id base, const struct rmi_addr *from,
                               const uint8_t *data, size_t len, bool *mine);

@@ -74,6 +74,6 @@ void rmi_gather_relay_check(struct rmi_gather *g, int64_t now_us, size_t index) 
         rmi_gather_relay_drop(g, r);
         r->background = r->background || lost;
         if (r->background)
-            r->retry_at = now_us + RELAY_RETRY;
+            r->retry_at = lost ? now_us : now_us + RELAY_RETRY; /* at once after a NAT's mapping was lost */
     }
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define LIFETIME_DEFAULT 600 /* seconds, RFC 8656 7.2; taken when the server does not say */
-#define REFRESH_MISSES 1     /* an outage of one refresh is forgiven, so that a short one does not cost the relay */
+#define REFRESH_MISSES 4     /* outages are forgiven for as long as consent lives (30 s of 8 s each) */
 #define LIFETIME_MAX 86400   /* an answer beyond a day is not believed, so that sums of times stay in range */
 
 rm_err rmi_turn_create(const struct rmi_turn_config *config, struct rmi_turn **out) {

@@ -41,6 +41,8 @@ rm_err rmi_turn_create(const struct rmi_turn_config *config, struct rmi_turn **o
 void rmi_turn_destroy(struct rmi_turn **t);
 /* Begin at `at_us`, which may lie ahead (pacing), and give up at give_up_us. */
 void rmi_turn_start(struct rmi_turn *t, int64_t now_us, int64_t at_us, int64_t give_up_us);
+/* Something unanswered makes the server suspect: ask it for a sign of life now. */
+void rmi_turn_probe(struct rmi_turn *t, int64_t now_us);
 /* Refresh with lifetime 0, once, when there may be an allocation. */
 void rmi_turn_close(struct rmi_turn *t, int64_t now_us);
 

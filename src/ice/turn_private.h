@@ -108,8 +108,6 @@ void rmi_turn_fail(struct rmi_turn *t, rm_err err, const char *what, uint16_t co
 /* code 0: nothing came in time. */
 void rmi_turn_refused(struct rmi_turn *t, int64_t now_us, struct turn_txn *x, uint16_t code);
 void rmi_turn_granted(struct rmi_turn *t, int64_t now_us, struct turn_txn *x, const struct rmi_stun_msg *m);
-/* Something unanswered makes the server suspect: ask it for a sign of life now. */
-void rmi_turn_probe(struct rmi_turn *t, int64_t now_us);
 
 /* turn_peers.c */
 void rmi_turn_perm_granted(struct rmi_turn *t, int64_t now_us, struct turn_perm *p);

@@ -437,7 +437,7 @@ static void a_server_that_dies_costs_its_relay_base(void **state) {
     struct model_server *s = &w->servers[0];
     s->silent = true;
     s->allocated = false;
-    world_run(w, RMI_SEC(330)); /* the refresh at 300 s, and its one repetition, stay without answer */
+    world_run(w, RMI_SEC(360)); /* the refresh at 300 s, and its repetitions, stay without answer */
     assert_int_equal(world_find(w, RMI_GATHER_GONE, 0)->base, RELAY_BASE);
     assert_int_equal(world_find(w, RMI_GATHER_ERROR, 0)->err, RM_E_TURN_TIMEOUT);
     assert_false(rmi_gather_has_relay(w->g));
@@ -464,7 +464,7 @@ static void a_used_relay_is_missed_sooner(void **state) {
     world_run(w, RMI_SEC(1));
     w->servers[0].silent = true;
     world_send(w, RELAY_BASE, &other, dtls, sizeof dtls); /* this permission stays unanswered: the server is suspect */
-    world_run(w, RMI_SEC(30));
+    world_run(w, RMI_SEC(60));
     assert_int_equal(world_find(w, RMI_GATHER_GONE, 0)->base, RELAY_BASE);
     world_destroy(w);
 }

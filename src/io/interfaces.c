@@ -12,8 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define QUIET_US RMI_MS(200) /* one change of address comes as a burst of messages over some 100 ms */
-#define LATEST_US RMI_SEC(2) /* a flapping interface must not hide the change for ever */
+/* One change of address comes as a burst of messages over some 100 ms; each report costs one look at the interfaces. */
+#define QUIET_US RMI_MS(100)
+#define LATEST_US RMI_MS(500) /* calls stand still meanwhile */
 #define ORDER_BITS 11        /* low bits of `prefer`: the order the system lists them in keeps values apart */
 #define ORDER_MAX ((1 << ORDER_BITS) - 1)
 

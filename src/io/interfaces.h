@@ -28,7 +28,7 @@ struct rmi_interface {
  * left out unless there is nothing else but loopback. RM_E_IO, RM_E_NO_MEMORY. */
 rm_err rmi_interfaces_list(struct rmi_interface *out, size_t cap, size_t *n);
 
-/* changed(ctx) is called when links or addresses changed, once things were quiet for 200 ms (2 s at the latest). */
+/* changed(ctx) is called when links or addresses changed, once things were quiet for 100 ms (500 ms at the latest). */
 rm_err rmi_interfaces_watch_start(struct rmi_loop *loop, void (*changed)(void *ctx), void *ctx,
                                   struct rmi_interfaces_watch **out);
 /* Idempotent, accepts NULL, legal inside the callback; no callback afterwards. */

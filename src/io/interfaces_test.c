@@ -79,7 +79,7 @@ static enum child_result child_main(void) {
         return CHILD_NO_NAMESPACE;
     int64_t began = rmi_now_us();
     close(fd);
-    if (wait_for(loop, &c.count) != RM_OK || c.count != 1 || rmi_now_us() - began < RMI_MS(190))
+    if (wait_for(loop, &c.count) != RM_OK || c.count != 1 || rmi_now_us() - began < RMI_MS(90))
         return CHILD_FAILED;
     if (rmi_interfaces_list(list, 8, &n) != RM_OK || n == 0 || !list[0].is_loopback)
         return CHILD_FAILED;

@@ -371,6 +371,15 @@ void rmi_stream_write(struct rmi_stream *s, const void *data, size_t len) {
     update_events(s);
 }
 
+bool rmi_stream_local_addr(const struct rmi_stream *s, struct rmi_addr *out) {
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof ss;
+    if (s->closed || getsockname(s->fd, (struct sockaddr *)&ss, &len) != 0)
+        return false;
+    *out = rmi_addr_from_sockaddr((const struct sockaddr *)&ss);
+    return out->family != 0;
+}
+
 size_t rmi_stream_queued(const struct rmi_stream *s) {
     return s->out_len - s->out_at;
 }

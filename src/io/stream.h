@@ -5,6 +5,7 @@
 #include "io/tls.h"
 #include "net/addr.h"
 #include <remotemedia/error.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,8 @@ rm_err rmi_stream_accept(struct rmi_loop *loop, int fd, const struct rmi_tls_con
  * memory, the stream is broken: on_end comes in a later turn. */
 void rmi_stream_write(struct rmi_stream *s, const void *data, size_t len);
 size_t rmi_stream_queued(const struct rmi_stream *s);
+/* The address it is bound to here. False: none yet, or no longer. */
+bool rmi_stream_local_addr(const struct rmi_stream *s, struct rmi_addr *out);
 /* End this direction after what is queued. What still comes in is thrown away; on_end tells when the other side has
  * ended too: whoever closes earlier, with input unread, makes the system send a reset, which may overtake the data. */
 void rmi_stream_shutdown(struct rmi_stream *s);

@@ -53,6 +53,8 @@ rm_err rmi_ws_connect(struct rmi_loop *loop, const struct rmi_ws_config *config,
  * after on_close. RM_E_NO_MEMORY. */
 rm_err rmi_ws_send(struct rmi_ws *ws, const char *text, size_t len);
 void rmi_ws_get_stats(const struct rmi_ws *ws, struct rmi_ws_stats *out);
+/* The local address of the connection. False: there is none just now. */
+bool rmi_ws_local_addr(const struct rmi_ws *ws, struct rmi_addr *out);
 /* Closes with 1000 after what is queued was sent (within 2 s, in the background). Idempotent, accepts NULL, legal
  * inside a callback; no callback afterwards. */
 void rmi_ws_close(struct rmi_ws **ws);

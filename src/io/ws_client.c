@@ -280,6 +280,10 @@ void rmi_ws_get_stats(const struct rmi_ws *ws, struct rmi_ws_stats *out) {
     *out = ws->channel.stats;
 }
 
+bool rmi_ws_local_addr(const struct rmi_ws *ws, struct rmi_addr *out) {
+    return ws->stream && rmi_stream_local_addr(ws->stream, out);
+}
+
 void rmi_ws_close(struct rmi_ws **ws_ptr) {
     if (!ws_ptr || !*ws_ptr)
         return;

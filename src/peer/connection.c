@@ -173,6 +173,10 @@ static void drain_ice(struct rmi_pc *pc) {
             rmi_pc_post(pc, RMI_PC_EV_SELECTED_PAIR);
             continue;
         }
+        if (ev.type == RMI_ICE_EV_SILENCE) {
+            rmi_pc_post(pc, RMI_PC_EV_SILENCE);
+            continue;
+        }
         if (ev.state == RMI_ICE_CHECKING && !pc->steps.checking_us)
             pc->steps.checking_us = pc->now_us;
         if (ev.state == RMI_ICE_CONNECTED && !pc->steps.ice_connected_us)
@@ -211,11 +215,25 @@ static void post_candidate(struct rmi_pc *pc, const struct rmi_candidate *c) {
     rmi_pc_label_candidate(pc, ev);
 }
 
+/* The place of a candidate: that of the one it supersedes, when a NAT gives the same base another address. */
+static struct rmi_pc_local_cand *local_slot(struct rmi_pc *pc, rmi_base_id base, const struct rmi_candidate *c) {
+    for (size_t i = 0; i < pc->local_count; i++) {
+        struct rmi_pc_local_cand *l = &pc->locals[i];
+        if (c->type == RMI_CAND_SRFLX && l->cand.type == c->type && l->base == base &&
+            !strcmp(l->cand.foundation, c->foundation))
+            return l;
+    }
+    return pc->local_count < RMI_ICE_LOCAL_MAX ? &pc->locals[pc->local_count++] : NULL;
+}
+
 void rmi_pc_local_candidate(struct rmi_pc *pc, int64_t now_us, rmi_base_id base, const struct rmi_candidate *c) {
     pc->now_us = now_us;
-    if (pc->local_count >= RMI_ICE_LOCAL_MAX || pc->state >= RMI_PC_FAILED)
+    if (pc->state >= RMI_PC_FAILED)
         return;
-    pc->locals[pc->local_count++] = (struct rmi_pc_local_cand){.base = base, .cand = *c};
+    struct rmi_pc_local_cand *slot = local_slot(pc, base, c);
+    if (!slot)
+        return;
+    *slot = (struct rmi_pc_local_cand){.base = base, .cand = *c};
     if (!pc->steps.gathered_us)
         pc->steps.gathered_us = now_us;
     rmi_ice_add_local(pc->ice, now_us, base, c);
@@ -275,7 +293,7 @@ void rmi_pc_input(struct rmi_pc *pc, int64_t now_us, rmi_base_id base, const str
             pc->stats.drop_unvalidated++;
             return;
         }
-        rmi_pc_secure_media(pc, kind == RMI_PACKET_RTCP, data, len);
+        rmi_pc_secure_media(pc, base, from, kind == RMI_PACKET_RTCP, data, len);
         return; /* media changes no state but liveness, which the timer looks at */
     default:
         pc->stats.drop_unknown++;
@@ -343,6 +361,15 @@ const struct rmi_pc_steps *rmi_pc_steps_of(const struct rmi_pc *pc) {
 }
 const struct rmi_ice_agent *rmi_pc_ice(const struct rmi_pc *pc) {
     return pc->ice;
+}
+uint64_t rmi_pc_session(const struct rmi_pc *pc) {
+    return rmi_jsep_session_id(pc->jsep);
+}
+uint64_t rmi_pc_remote_session(const struct rmi_pc *pc) {
+    return pc->remote_session;
+}
+bool rmi_pc_offer_outstanding(const struct rmi_pc *pc) {
+    return rmi_jsep_result(pc->jsep)->state == RMI_JSEP_HAVE_LOCAL_OFFER;
 }
 uint32_t rmi_pc_negotiations(const struct rmi_pc *pc) {
     return pc->negotiations;

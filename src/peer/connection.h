@@ -53,7 +53,8 @@ enum rmi_pc_event_type {
     RMI_PC_EV_LOCAL_DESCRIPTION, /* sdp_type, sdp: send it to the peer */
     RMI_PC_EV_LOCAL_CANDIDATE,   /* text ("" = end of candidates), mid, mline */
     RMI_PC_EV_RESOLVE,           /* hostname, resolve_id: answer with rmi_pc_resolved */
-    RMI_PC_EV_SELECTED_PAIR      /* ask rmi_pc_ice for it */
+    RMI_PC_EV_SELECTED_PAIR,     /* ask rmi_pc_ice for it */
+    RMI_PC_EV_SILENCE            /* the path may be lost: as RMI_ICE_EV_SILENCE */
 };
 
 struct rmi_pc_event {
@@ -156,5 +157,11 @@ void rmi_pc_get_stats(const struct rmi_pc *pc, struct rmi_pc_stats *out);
 enum rmi_srtp_profile rmi_pc_srtp_profile(const struct rmi_pc *pc);
 /* Whether a description comes from the session this connection talks to: same o= id, or none known yet. */
 bool rmi_pc_same_session(const struct rmi_pc *pc, const char *sdp, size_t len);
+/* The o= ids of our descriptions and of the remote's (0 = none known yet): name this connection among those with the
+ * same peer. */
+uint64_t rmi_pc_session(const struct rmi_pc *pc);
+uint64_t rmi_pc_remote_session(const struct rmi_pc *pc);
+/* An offer of ours waits for its answer. */
+bool rmi_pc_offer_outstanding(const struct rmi_pc *pc);
 
 #endif

@@ -10,11 +10,24 @@ void rmi_pc_register_ufrag(struct rmi_pc *pc) {
     const char *ufrag = rmi_ice_local_ufrag(pc->ice);
     if (!strcmp(pc->ufrags[0], ufrag))
         return;
-    if (pc->ufrags[1][0])
-        rmi_mux_remove_ufrag(pc->config.mux, pc->ufrags[1]);
-    memcpy(pc->ufrags[1], pc->ufrags[0], sizeof pc->ufrags[1]);
+    const char *oldest = pc->ufrags[RMI_PC_UFRAGS_MAX - 1];
+    if (oldest[0])
+        rmi_mux_remove_ufrag(pc->config.mux, oldest);
+    memmove(pc->ufrags[1], pc->ufrags[0], (RMI_PC_UFRAGS_MAX - 1) * sizeof pc->ufrags[0]);
     snprintf(pc->ufrags[0], sizeof pc->ufrags[0], "%s", ufrag);
     rmi_mux_add_ufrag(pc->config.mux, ufrag, pc->config.mux_owner);
+}
+
+/* The restart whose offer is out is taken back, and its ufrag with it. */
+static void restart_undone(struct rmi_pc *pc) {
+    if (!pc->restart_pending)
+        return;
+    pc->restart_pending = false;
+    if (rmi_ice_restart_rollback(pc->ice, pc->now_us))
+        return;
+    rmi_mux_remove_ufrag(pc->config.mux, pc->ufrags[0]);
+    memmove(pc->ufrags[0], pc->ufrags[1], (RMI_PC_UFRAGS_MAX - 1) * sizeof pc->ufrags[0]);
+    pc->ufrags[RMI_PC_UFRAGS_MAX - 1][0] = '\0';
 }
 
 void rmi_pc_label_candidate(const struct rmi_pc *pc, struct rmi_pc_event *ev) {
@@ -77,10 +90,8 @@ rm_err rmi_pc_restart_ice(struct rmi_pc *pc, int64_t now_us) {
     rmi_pc_register_ufrag(pc);
     pc->restart_pending = true;
     rm_err err = describe(pc, RMI_SDP_OFFER);
-    if (err) {
-        rmi_ice_restart_rollback(pc->ice, now_us);
-        pc->restart_pending = false;
-    }
+    if (err)
+        restart_undone(pc);
     rmi_pc_update(pc);
     return err;
 }
@@ -90,9 +101,7 @@ rm_err rmi_pc_offer_lost(struct rmi_pc *pc, int64_t now_us) {
     if (rmi_jsep_result(pc->jsep)->state != RMI_JSEP_HAVE_LOCAL_OFFER)
         return RM_E_STATE;
     rm_err err = rmi_jsep_rollback(pc->jsep);
-    if (pc->restart_pending)
-        rmi_ice_restart_rollback(pc->ice, now_us);
-    pc->restart_pending = false;
+    restart_undone(pc);
     rmi_pc_update(pc);
     return err;
 }
@@ -215,10 +224,8 @@ bool rmi_pc_same_session(const struct rmi_pc *pc, const char *sdp, size_t len) {
 }
 
 static rm_err answer_offer(struct rmi_pc *pc, const struct rmi_jsep_result *r) {
-    if (r->rolled_back && pc->restart_pending) {
-        rmi_ice_restart_rollback(pc->ice, pc->now_us);
-        pc->restart_pending = false;
-    }
+    if (r->rolled_back)
+        restart_undone(pc);
     if (r->ice_restarted_by_remote && pc->remote_known) {
         rmi_ice_restart(pc->ice, pc->now_us);
         rmi_pc_register_ufrag(pc);

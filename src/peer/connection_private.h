@@ -10,7 +10,7 @@
 #define RMI_PC_EVENTS_MAX 256 /* queued events; a peer that makes more in one input is cut off */
 #define RMI_PC_STASH_MAX 8    /* early DTLS datagrams: a fragmented ClientHello is at most 3, plus retransmissions */
 #define RMI_PC_RESOLVE_MAX 8  /* names being resolved at once: browsers send one per interface and family */
-#define RMI_PC_UFRAGS_MAX 2   /* the current generation and the one before it */
+#define RMI_PC_UFRAGS_MAX 3   /* the generation offered, the current one and the one before it */
 #define RMI_PC_PENDING_MAX 64 /* candidates that came before the description: as many as ICE keeps */
 
 struct rmi_pc_local_cand {
@@ -69,7 +69,7 @@ struct rmi_pc {
     struct rmi_pc_local_cand locals[RMI_ICE_LOCAL_MAX];
     size_t local_count;
     bool local_done, described, restart_pending, dtls_done, remote_known;
-    char ufrags[RMI_PC_UFRAGS_MAX][RMI_ICE_UFRAG_LEN + 1];
+    char ufrags[RMI_PC_UFRAGS_MAX][RMI_ICE_UFRAG_LEN + 1]; /* newest first */
 
     char (*pending)[RMI_CAND_TEXT_MAX]; /* allocated on first need */
     size_t pending_count;
@@ -101,7 +101,8 @@ void rmi_pc_update(struct rmi_pc *pc); /* after any mutation: drains ICE and DTL
 void rmi_pc_secure_step(struct rmi_pc *pc); /* starts DTLS when it may, drains its events */
 void rmi_pc_secure_input(struct rmi_pc *pc, rmi_base_id base, const struct rmi_addr *from, const uint8_t *data,
                          size_t len);
-void rmi_pc_secure_media(struct rmi_pc *pc, bool rtcp, uint8_t *data, size_t len);
+void rmi_pc_secure_media(struct rmi_pc *pc, rmi_base_id base, const struct rmi_addr *from, bool rtcp, uint8_t *data,
+                         size_t len);
 void rmi_pc_echo_timeout(struct rmi_pc *pc);
 int64_t rmi_pc_echo_deadline(const struct rmi_pc *pc);
 void rmi_pc_secure_fini(struct rmi_pc *pc);

@@ -191,7 +191,8 @@ void rmi_pc_secure_input(struct rmi_pc *pc, rmi_base_id base, const struct rmi_a
     rmi_dtls_input(pc->dtls, pc->now_us, data, len);
 }
 
-void rmi_pc_secure_media(struct rmi_pc *pc, bool rtcp, uint8_t *data, size_t len) {
+void rmi_pc_secure_media(struct rmi_pc *pc, rmi_base_id base, const struct rmi_addr *from, bool rtcp, uint8_t *data,
+                         size_t len) {
     rm_err err = RM_E_STATE;
     if (pc->srtp)
         err = rtcp ? rmi_srtp_unprotect_rtcp(pc->srtp, data, &len) : rmi_srtp_unprotect_rtp(pc->srtp, data, &len);
@@ -199,7 +200,7 @@ void rmi_pc_secure_media(struct rmi_pc *pc, bool rtcp, uint8_t *data, size_t len
         pc->stats.drop_srtp++;
         return;
     }
-    rmi_ice_note_received(pc->ice, pc->now_us);
+    rmi_ice_note_received(pc->ice, pc->now_us, base, from);
     if (!rtcp)
         pc->media_us = pc->now_us;
     if (pc->on_packet)

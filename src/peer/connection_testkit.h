@@ -103,6 +103,7 @@ static inline void tk_take_events(struct tk_side *s) {
             memcpy(s->hostname, ev.hostname, sizeof s->hostname);
             break;
         case RMI_PC_EV_SELECTED_PAIR:
+        case RMI_PC_EV_SILENCE:
             break;
         }
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "peer/endpoint_private.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,7 @@ rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offere
     p->tell = true;
     p->offerer = offerer;
     p->deadline_us = ep->now_us + ANSWER_DEADLINE_US + ep->config.ice_timeout_us;
+    p->restart_us = RMI_NEVER;
     struct rmi_dtls_cert *own = ep->config.io.new_cert ? ep->config.io.new_cert(ep->config.io.ctx) : NULL;
     struct rmi_pc_config pcc = {
         .rng = ep->config.rng,
@@ -143,10 +145,21 @@ static void remember(struct rmi_endpoint *ep, const struct rmi_ep_peer *p) {
     s->ended = true;
 }
 
+/* A failure names the connection by the peer's o= id, so that a late word about it does not end the next one. */
+static void tell_end(struct rmi_endpoint *ep, const struct rmi_ep_peer *p) {
+    char reason[64] = "closed";
+    rm_err err = rmi_pc_error(p->pc);
+    uint64_t session = rmi_pc_remote_session(p->pc);
+    if (err && session)
+        snprintf(reason, sizeof reason, "%s %" PRIu64, rm_err_name(err), session);
+    else if (err)
+        snprintf(reason, sizeof reason, "%s", rm_err_name(err));
+    rmi_sig_client_disconnect_peer(ep->sig, ep->now_us, p->id, reason);
+}
+
 static void remove_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
     if (p->tell && !p->left)
-        rmi_sig_client_disconnect_peer(ep->sig, ep->now_us, p->id,
-                                       rmi_pc_error(p->pc) ? rm_err_name(rmi_pc_error(p->pc)) : "closed");
+        tell_end(ep, p);
     remember(ep, p);
     rmi_list_remove(&p->node);
     ep->peer_count--;
@@ -175,9 +188,10 @@ void rmi_ep_drain_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
             if (ev.state == RMI_PC_CONNECTED) {
                 forget_ended(ep, p->id);
                 rmi_ep_recovery_up(ep, p);
+                rmi_ep_path_back(ep, p);
             }
-            if (ev.state == RMI_PC_DISCONNECTED && p->left)
-                rmi_pc_close(p->pc, ep->now_us); /* gone from signaling and silent: nothing to wait for */
+            if (ev.state == RMI_PC_DISCONNECTED)
+                rmi_ep_path_lost(ep, p);
             break;
         case RMI_PC_EV_LOCAL_DESCRIPTION:
             rmi_ep_signal_description(ep, p, ev.sdp_type, ev.sdp);
@@ -190,6 +204,9 @@ void rmi_ep_drain_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
             ep->config.io.resolve(ep->config.io.ctx, ev.hostname, p->id, ev.resolve_id);
             break;
         case RMI_PC_EV_SELECTED_PAIR:
+            break;
+        case RMI_PC_EV_SILENCE:
+            rmi_ep_path_doubted(ep, p);
             break;
         }
     }
@@ -223,6 +240,8 @@ static void tell_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p, const stru
     case RMI_GATHER_GONE:
         rmi_pc_base_gone(p->pc, ep->now_us, ev->base);
         break;
+    case RMI_GATHER_BACK:
+        break;
     case RMI_GATHER_DONE:
         if (!ep->gather_holds)
             rmi_pc_local_done(p->pc, ep->now_us);
@@ -238,6 +257,8 @@ static void drain_gather(struct rmi_endpoint *ep) {
     while (rmi_gather_poll_event(ep->gather, &ev)) {
         if (ev.type == RMI_GATHER_ERROR)
             on_gather_error(ep, &ev);
+        if (ev.type == RMI_GATHER_BACK)
+            rmi_ep_path_network_back(ep);
         if (ev.type == RMI_GATHER_CANDIDATE && ev.candidate.type == RMI_CAND_RELAY)
             ep->relay_err = RM_OK;
         RMI_LIST_FOREACH (node, next, &ep->peers) {
@@ -265,7 +286,7 @@ rm_err rmi_endpoint_create(const struct rmi_endpoint_config *config, int64_t now
     if (!ep->config.ice_timeout_us)
         ep->config.ice_timeout_us = DEFAULT_ICE_TIMEOUT_US;
     ep->config.room = ep->config.token = NULL; /* the signaling client has its copies */
-    ep->now_us = now_us;
+    ep->now_us = ep->refreshed_us = now_us;
     rmi_list_init(&ep->peers);
     rmi_cc_share_init(&ep->share);
     rmi_list_init(&ep->recoveries);
@@ -455,6 +476,7 @@ rm_err rmi_endpoint_disconnect_peer(struct rmi_endpoint *ep, int64_t now_us, con
     if (p) {
         rmi_ep_media_end(ep, p);
     } else {
+        rmi_sig_client_disconnect_peer(ep->sig, now_us, peer_id, "closed"); /* it would call, too */
         struct rmi_endpoint_event *ev = rmi_ep_post(ep, RMI_EP_EV_PEER_STATE, peer_id);
         if (ev)
             ev->state = RMI_PC_CLOSED;
@@ -484,6 +506,7 @@ int64_t rmi_endpoint_next_deadline(const struct rmi_endpoint *ep) {
     for (struct rmi_list *n = head->next; n != head; n = n->next) {
         const struct rmi_ep_peer *p = RMI_CONTAINER_OF(n, struct rmi_ep_peer, node);
         t = rmi_min64(t, rmi_min64(rmi_pc_next_deadline(p->pc), connect_deadline(p)));
+        t = rmi_min64(t, rmi_ep_path_deadline(ep, p));
         if (p->rtp)
             t = rmi_min64(t, rmi_rtp_session_next_deadline(p->rtp));
         t = rmi_min64(t, rmi_ep_data_deadline(p));
@@ -506,6 +529,7 @@ void rmi_endpoint_timeout(struct rmi_endpoint *ep, int64_t now_us) {
             rmi_ep_data_timeout(ep, p);
         if (connect_deadline(p) <= now_us)
             rmi_pc_abort(p->pc, now_us, RM_E_CONNECTION_TIMEOUT, "not connected in time");
+        rmi_ep_path_run(ep, p);
     }
     rmi_ep_recovery_run(ep);
     rmi_ep_settle(ep);

@@ -96,10 +96,10 @@ enum rmi_endpoint_event_type {
     RMI_EP_EV_PEER_GONE,  /* peer_id: connection removed; its resources are free */
     RMI_EP_EV_PEER_LEFT,  /* peer_id left the signaling server (its connection may go on) */
     RMI_EP_EV_ERROR,      /* err, detail, peer_id or "": a request or a server failed; nothing else changed */
-    /* peer_id, attempt, duration_us until it: after a failure, when this side is the one to offer. Signaling that is
-     * down holds the attempt up. */
+    /* peer_id, attempt, duration_us until it. Attempt 0: the path is silent, ICE restarts on the same connection;
+     * from 1: after a failure, a new connection. Signaling that is down holds an attempt up. */
     RMI_EP_EV_RECONNECTING,
-    RMI_EP_EV_RECOVERED /* peer_id, attempt (how many were made here), duration_us since the failure */
+    RMI_EP_EV_RECOVERED /* peer_id, attempt (how many were made here), duration_us since the loss was noticed */
 };
 enum rmi_ep_signaling { RMI_EP_SIG_DOWN, RMI_EP_SIG_CONNECTING, RMI_EP_SIG_READY, RMI_EP_SIG_FAILED };
 
@@ -133,6 +133,10 @@ void rmi_endpoint_close(struct rmi_endpoint *ep, int64_t now_us);
 rm_err rmi_endpoint_add_host(struct rmi_endpoint *ep, int64_t now_us, rmi_base_id base, const struct rmi_addr *addr,
                              uint16_t local_pref);
 void rmi_endpoint_remove_host(struct rmi_endpoint *ep, int64_t now_us, rmi_base_id base);
+/* After add_host and remove_host for a change of interfaces: connections without a path restart ICE at once, servers
+ * are asked for our addresses anew, and so is the signaling server; signaling_moved: the local address of its
+ * connection is gone. */
+void rmi_endpoint_network_changed(struct rmi_endpoint *ep, int64_t now_us, bool signaling_moved);
 rm_err rmi_endpoint_add_stun(struct rmi_endpoint *ep, const struct rmi_addr *server);
 rm_err rmi_endpoint_add_turn(struct rmi_endpoint *ep, const struct rmi_turn_server *server);
 /* Servers that are still being resolved hold back end-of-candidates: begin/end bracket that time. */

@@ -20,16 +20,22 @@ struct rmi_ep_peer {
     struct rmi_channels *channels;
     void *data; /* as from channels.peer_up */
     bool no_channels;
-    bool draining;          /* its channels' events are being told */
-    unsigned held_packets;  /* of SCTP, taken and not answered yet */
-    void *media;            /* as from media.peer_up */
-    uint32_t negotiations;  /* applied to rtp */
-    bool left;              /* gone from the signaling server: its end is decided by ICE alone */
+    bool draining;         /* its channels' events are being told */
+    unsigned held_packets; /* of SCTP, taken and not answered yet */
+    void *media;           /* as from media.peer_up */
+    uint32_t negotiations; /* applied to rtp */
+    bool left;             /* gone from the signaling server */
+    int64_t left_us;
     bool resend_candidates; /* the server refused some before the answer */
     bool tell;              /* say peer.disconnect when it ends here */
     bool offerer;           /* the first offer that stands was made here */
     bool superseded;        /* ends because another connection takes its place */
     int64_t deadline_us;    /* to be connected the first time */
+    int64_t lost_us;        /* its path has been silent since; 0 = it is not */
+    int64_t restart_us;     /* of the next ICE restart; RMI_NEVER: none is due */
+    int64_t restarted_us;   /* the last one was begun; 0 = none */
+    uint32_t restarts;      /* since it was lost */
+    uint64_t heard;         /* messages of the signaling server, at the last of them */
 };
 
 struct rmi_ep_event_node {
@@ -55,7 +61,8 @@ struct rmi_endpoint {
     struct rmi_endpoint_stats stats;
     int64_t now_us; /* of the call in progress, for callbacks of the modules below */
     int64_t ready_us;
-    rm_err relay_err; /* the last TURN failure while no relay is at hand */
+    int64_t refreshed_us; /* servers were asked for our addresses, out of turn */
+    rm_err relay_err;     /* the last TURN failure while no relay is at hand */
     uint32_t gather_holds;
     bool gather_started, closed;
     bool holding; /* between rmi_endpoint_batch_begin and _end */
@@ -93,6 +100,16 @@ void rmi_ep_recovery_here(struct rmi_endpoint *ep, const char *peer_id);
 void rmi_ep_recovery_clear(struct rmi_endpoint *ep);
 int64_t rmi_ep_recovery_deadline(const struct rmi_endpoint *ep);
 void rmi_ep_recovery_run(struct rmi_endpoint *ep);
+
+/* endpoint_path.c */
+void rmi_ep_path_doubted(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
+void rmi_ep_path_lost(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
+void rmi_ep_path_back(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
+void rmi_ep_path_retry(struct rmi_endpoint *ep, struct rmi_ep_peer *p); /* a restart now, if the path is lost */
+/* Something out there answers again: signaling need not wait for its own timers. */
+void rmi_ep_path_network_back(struct rmi_endpoint *ep);
+int64_t rmi_ep_path_deadline(const struct rmi_endpoint *ep, const struct rmi_ep_peer *p);
+void rmi_ep_path_run(struct rmi_endpoint *ep, struct rmi_ep_peer *p);
 
 /* endpoint_data.c */
 void rmi_ep_data_step(struct rmi_endpoint *ep, struct rmi_ep_peer *p); /* makes the association once it can be */

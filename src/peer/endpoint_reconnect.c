@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Peers whose connection failed: whoever made the offer calls again while the peer is in the room. */
+/* Peers whose connection failed: they are called again while they are in the room. */
 #include "peer/endpoint_private.h"
 
 #include <stdio.h>
@@ -8,6 +8,9 @@
 
 /* Records kept; beyond that the oldest is forgotten, and with it the attempts. */
 #define RECOVERIES_MAX RMI_MESH_PEERS_MAX
+/* Both sides call again, so that it takes only one that can; whoever made the last offer goes first by this much, which
+ * spares the two most collisions. */
+#define OTHER_SIDE_US RMI_SEC(2)
 
 /* From a failure until the peer leaves, says goodbye or is given up. */
 struct rmi_ep_recovery {
@@ -17,7 +20,7 @@ struct rmi_ep_recovery {
     bool down; /* failed, and not connected since */
     bool here; /* in the room, as far as signaling has told */
     int64_t failed_us;
-    int64_t due_us; /* of the next offer; RMI_NEVER: one is under way, or it is the peer's to make */
+    int64_t due_us; /* of the next offer; RMI_NEVER: one is under way */
 };
 
 static struct rmi_ep_recovery *find(const struct rmi_endpoint *ep, const char *peer_id) {
@@ -49,7 +52,7 @@ static struct rmi_ep_recovery *add(struct rmi_endpoint *ep, const char *peer_id)
     return r;
 }
 
-static void schedule(struct rmi_endpoint *ep, struct rmi_ep_recovery *r) {
+static void schedule(struct rmi_endpoint *ep, struct rmi_ep_recovery *r, int64_t later_us) {
     const struct rmi_reconnect_policy *policy = &ep->config.reconnect;
     int64_t delay_us;
     if (!rmi_reconnect_next(&r->tries, policy, &ep->config.rng, ep->now_us, &delay_us)) {
@@ -58,13 +61,19 @@ static void schedule(struct rmi_endpoint *ep, struct rmi_ep_recovery *r) {
         forget(ep, r);
         return;
     }
+    delay_us += later_us;
     r->due_us = ep->now_us + delay_us;
+    const bool open = rmi_reconnect_circuit(&r->tries, ep->now_us) == RMI_CIRCUIT_OPEN;
+    if (open)
+        rmi_log(ep->config.log, RMI_LOG_PEER, RM_LOG_WARN, "peer=%s circuit open: %u failures in a row", r->id,
+                r->tries.failures);
     struct rmi_endpoint_event *ev = rmi_ep_post(ep, RMI_EP_EV_RECONNECTING, r->id);
     if (!ev)
         return;
     ev->attempt = r->tries.attempts;
     ev->duration_us = delay_us;
-    snprintf(ev->detail, sizeof ev->detail, "attempt %u of %u", r->tries.attempts, policy->max_retries);
+    snprintf(ev->detail, sizeof ev->detail, "attempt %u of %u%s", r->tries.attempts, policy->max_retries,
+             open ? ", after a pause: too many failures in a row" : "");
 }
 
 void rmi_ep_recovery_failed(struct rmi_endpoint *ep, const struct rmi_ep_peer *p) {
@@ -83,9 +92,7 @@ void rmi_ep_recovery_failed(struct rmi_endpoint *ep, const struct rmi_ep_peer *p
     if (!r->down)
         r->failed_us = ep->now_us;
     r->down = r->here = true;
-    r->due_us = RMI_NEVER;
-    if (p->offerer)
-        schedule(ep, r);
+    schedule(ep, r, p->offerer ? 0 : OTHER_SIDE_US);
 }
 
 void rmi_ep_recovery_up(struct rmi_endpoint *ep, const struct rmi_ep_peer *p) {
@@ -181,7 +188,7 @@ static void call_again(struct rmi_endpoint *ep, struct rmi_ep_recovery *r) {
         ev->err = err;
         snprintf(ev->detail, sizeof ev->detail, "%s", rm_strerror(err));
     }
-    schedule(ep, r);
+    schedule(ep, r, 0);
 }
 
 void rmi_ep_recovery_run(struct rmi_endpoint *ep) {

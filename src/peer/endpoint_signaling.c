@@ -5,6 +5,7 @@
 #include "base/err.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void post_error(struct rmi_endpoint *ep, const char *peer_id, rm_err err, const char *detail) {
@@ -64,8 +65,10 @@ static void found(struct rmi_endpoint *ep, const char *peer_id, bool offer) {
     struct rmi_ep_peer *p = rmi_ep_find(ep, peer_id);
     if (p) {
         p->left = false;
-        if (was_connected(p))
-            return; /* signaling came back; the connection never went */
+        if (was_connected(p)) { /* signaling came back; the connection never went */
+            rmi_ep_path_retry(ep, p);
+            return;
+        }
         bool ours = p->offerer;
         replace_peer(ep, p); /* half-done negotiation of an earlier signaling session */
         if (ours)
@@ -153,23 +156,38 @@ static void on_left(struct rmi_endpoint *ep, const char *peer_id) {
     if (!p)
         return;
     p->left = true;
-    enum rmi_pc_state state = rmi_pc_state_of(p->pc);
+    p->left_us = ep->now_us;
     if (!was_connected(p))
         rmi_pc_abort(p->pc, ep->now_us, RM_E_PEER_NOT_FOUND, "the peer left while connecting");
-    else if (state == RMI_PC_DISCONNECTED)
-        rmi_pc_close(p->pc, ep->now_us);
     rmi_ep_drain_peer(ep, p);
+}
+
+/* "NAME", or "NAME SESSION" (see tell_end). Returns RM_E_CLOSED for any other text. */
+static rm_err read_reason(const char *reason, uint64_t *session) {
+    char name[64];
+    const char *space = strchr(reason, ' ');
+    size_t len = space ? (size_t)(space - reason) : strlen(reason);
+    *session = 0;
+    if (len >= sizeof name)
+        return RM_E_CLOSED;
+    memcpy(name, reason, len);
+    name[len] = '\0';
+    rm_err err = rmi_err_by_name(name, RM_E_CLOSED);
+    if (err != RM_E_CLOSED && space)
+        *session = strtoull(space + 1, NULL, 10);
+    return err;
 }
 
 /* A goodbye; or, when it names an error or nothing was connected yet, the other side's failure, whose reason is ours to
  * report too. */
 static void on_disconnected(struct rmi_endpoint *ep, const char *from, const char *reason) {
     struct rmi_ep_peer *p = rmi_ep_find(ep, from);
-    rm_err err = rmi_err_by_name(reason, RM_E_CLOSED);
+    uint64_t session;
+    rm_err err = read_reason(reason, &session);
     if (err == RM_E_CLOSED)
         rmi_ep_recovery_cancel(ep, from);
-    if (!p)
-        return;
+    if (!p || (session && session != rmi_pc_session(p->pc)))
+        return; /* nothing is left to end, or it is about an earlier connection */
     bool was_up = was_connected(p) || rmi_pc_steps_of(p->pc)->dtls_us;
     if (was_up && err == RM_E_CLOSED) {
         drop_peer(ep, p);

@@ -3,6 +3,10 @@
 
 /* Up to a quarter of the delay is added, so that peers who lost each other together do not return together. */
 #define JITTER_PART 4
+/* RemoteMedia's breaker. */
+#define BREAKER_FAILURES 5
+#define BREAKER_SUCCESSES 2
+#define BREAKER_OPEN_US RMI_SEC(30)
 
 bool rmi_reconnect_is_worth_it(rm_err err) {
     switch (err) {
@@ -38,14 +42,39 @@ static int64_t nominal_us(const struct rmi_reconnect_policy *policy, uint32_t ea
     return wait < (double)policy->max_us ? (int64_t)wait : policy->max_us;
 }
 
+enum rmi_circuit rmi_reconnect_circuit(const struct rmi_reconnect *r, int64_t now_us) {
+    return !r->tripped ? RMI_CIRCUIT_CLOSED : now_us < r->open_until_us ? RMI_CIRCUIT_OPEN : RMI_CIRCUIT_HALF_OPEN;
+}
+
+/* What was up until now succeeded; that it is no longer is a failure. */
+static void count(struct rmi_reconnect *r, const struct rmi_reconnect_policy *policy, int64_t now_us) {
+    const uint32_t enough = policy->breaker_successes ? policy->breaker_successes : BREAKER_SUCCESSES;
+    const uint32_t most = policy->breaker_failures ? policy->breaker_failures : BREAKER_FAILURES;
+    if (r->up) {
+        const int64_t stood_us = now_us - r->up_us;
+        if (stood_us >= RMI_RECONNECT_STABLE_US)
+            r->attempts = 0;
+        if (1 + stood_us / RMI_RECONNECT_STABLE_US >= enough) {
+            r->tripped = false;
+            r->failures = 0;
+        }
+    }
+    r->up = false;
+    r->failures++;
+    if (!r->tripped && r->failures < most)
+        return;
+    r->tripped = true;
+    r->open_until_us = now_us + (policy->breaker_open_us ? policy->breaker_open_us : BREAKER_OPEN_US);
+}
+
 bool rmi_reconnect_next(struct rmi_reconnect *r, const struct rmi_reconnect_policy *policy, const struct rmi_rng *rng,
                         int64_t now_us, int64_t *delay_us) {
-    if (r->up && now_us - r->up_us >= RMI_RECONNECT_STABLE_US)
-        r->attempts = 0;
-    r->up = false;
+    count(r, policy, now_us);
     if (r->attempts >= policy->max_retries)
         return false;
-    const int64_t wait = nominal_us(policy, r->attempts++);
+    int64_t wait = nominal_us(policy, r->attempts++);
+    if (r->tripped)
+        wait = rmi_max64(wait, r->open_until_us - now_us);
     *delay_us = wait + (int64_t)rmi_rng_range(rng, 0, (uint64_t)(wait / JITTER_PART));
     return true;
 }

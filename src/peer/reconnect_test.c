@@ -12,8 +12,13 @@
 
 #define ROUNDS 2000
 
-static const struct rmi_reconnect_policy standard = {
-    .max_retries = 8, .initial_us = RMI_SEC(1), .max_us = RMI_SEC(30), .multiplier = 2.0};
+#define NO_BREAKER 1000 /* failures */
+
+static const struct rmi_reconnect_policy standard = {.max_retries = 8,
+                                                     .initial_us = RMI_SEC(1),
+                                                     .max_us = RMI_SEC(30),
+                                                     .multiplier = 2.0,
+                                                     .breaker_failures = NO_BREAKER};
 
 static void delays_double_up_to_the_ceiling_and_a_quarter_more(void **state) {
     (void)state;
@@ -50,7 +55,11 @@ static void other_multipliers_and_off(void **state) {
     rmi_prng_seed(&prng, 2);
     struct rmi_rng rng = rmi_prng_rng(&prng);
     const struct rmi_reconnect_policy slow = {.max_retries = 3, .initial_us = 1000, .max_us = 2000, .multiplier = 1.5},
-                                      flat = {.max_retries = 100, .initial_us = 100, .max_us = 1000, .multiplier = 1.0},
+                                      flat = {.max_retries = 100,
+                                              .initial_us = 100,
+                                              .max_us = 1000,
+                                              .multiplier = 1.0,
+                                              .breaker_failures = NO_BREAKER},
                                       off = {.initial_us = 1000, .max_us = 2000, .multiplier = 2.0};
     static const int64_t nominal[] = {1000, 1500, 2000};
     struct rmi_reconnect r = {0};
@@ -93,6 +102,61 @@ static void a_success_that_lasts_begins_anew(void **state) {
     assert_in_range(delay, RMI_SEC(1), RMI_SEC(1) * 5 / 4);
 }
 
+/* Five failures in a row, the connection's own among them: then a pause, one attempt, and the pause again. */
+static void the_breaker_opens_after_five_failures(void **state) {
+    (void)state;
+    struct rmi_prng prng;
+    rmi_prng_seed(&prng, 4);
+    struct rmi_rng rng = rmi_prng_rng(&prng);
+    const struct rmi_reconnect_policy policy = {
+        .max_retries = 20, .initial_us = RMI_MS(100), .max_us = RMI_SEC(1), .multiplier = 1.0};
+    struct rmi_reconnect r = {0};
+    int64_t delay = 0, now = RMI_SEC(7);
+    for (int i = 1; i <= 4; i++) {
+        assert_true(rmi_reconnect_next(&r, &policy, &rng, now, &delay));
+        assert_in_range(delay, RMI_MS(100), RMI_MS(125));
+        assert_int_equal(rmi_reconnect_circuit(&r, now), RMI_CIRCUIT_CLOSED);
+        now += delay;
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_true(rmi_reconnect_next(&r, &policy, &rng, now, &delay));
+        assert_in_range(delay, RMI_SEC(30), RMI_SEC(30) * 5 / 4);
+        assert_int_equal(rmi_reconnect_circuit(&r, now), RMI_CIRCUIT_OPEN);
+        now += delay;
+        assert_int_equal(rmi_reconnect_circuit(&r, now), RMI_CIRCUIT_HALF_OPEN);
+    }
+}
+
+/* Half-open: connected is one success, having stood for a while the other. */
+static void two_successes_close_the_breaker(void **state) {
+    (void)state;
+    struct rmi_prng prng;
+    rmi_prng_seed(&prng, 5);
+    struct rmi_rng rng = rmi_prng_rng(&prng);
+    const struct rmi_reconnect_policy policy = {.max_retries = 50,
+                                                .initial_us = RMI_MS(100),
+                                                .max_us = RMI_SEC(1),
+                                                .multiplier = 1.0,
+                                                .breaker_failures = 2,
+                                                .breaker_successes = 2,
+                                                .breaker_open_us = RMI_SEC(10)};
+    struct rmi_reconnect r = {0};
+    int64_t delay = 0, now = RMI_SEC(7);
+    for (int i = 0; i < 2; i++)
+        assert_true(rmi_reconnect_next(&r, &policy, &rng, now, &delay));
+    assert_int_equal(rmi_reconnect_circuit(&r, now), RMI_CIRCUIT_OPEN);
+    rmi_reconnect_up(&r, now + RMI_SEC(10));
+    now += RMI_SEC(10) + RMI_RECONNECT_STABLE_US - 1; /* up and away: open again */
+    assert_true(rmi_reconnect_next(&r, &policy, &rng, now, &delay));
+    assert_int_equal(rmi_reconnect_circuit(&r, now), RMI_CIRCUIT_OPEN);
+    assert_in_range(delay, RMI_SEC(10), RMI_SEC(10) * 5 / 4);
+    rmi_reconnect_up(&r, now + RMI_SEC(10));
+    now += RMI_SEC(10) + RMI_RECONNECT_STABLE_US;
+    assert_true(rmi_reconnect_next(&r, &policy, &rng, now, &delay));
+    assert_int_equal(rmi_reconnect_circuit(&r, now), RMI_CIRCUIT_CLOSED);
+    assert_in_range(delay, RMI_MS(100), RMI_MS(125));
+}
+
 static void what_would_end_the_same_is_not_tried_again(void **state) {
     (void)state;
     static const rm_err worth[] = {RM_E_ICE_FAILED,   RM_E_ICE_CONSENT,        RM_E_ICE_NO_RELAY, RM_E_DTLS_TIMEOUT,
@@ -111,6 +175,8 @@ int main(void) {
         cmocka_unit_test(delays_double_up_to_the_ceiling_and_a_quarter_more),
         cmocka_unit_test(other_multipliers_and_off),
         cmocka_unit_test(a_success_that_lasts_begins_anew),
+        cmocka_unit_test(the_breaker_opens_after_five_failures),
+        cmocka_unit_test(two_successes_close_the_breaker),
         cmocka_unit_test(what_would_end_the_same_is_not_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,6 +115,8 @@ void rmi_sctp_timeout(struct rmi_sctp *a, int64_t now_us);
  * rmi_sctp_flush after one or several. */
 rm_err rmi_sctp_send(struct rmi_sctp *a, int64_t now_us, uint16_t stream, uint32_t ppid,
                      const struct rmi_sctp_send_options *options, const void *data, size_t len);
+/* The path works again after an outage: what waits for the timers, which have doubled meanwhile, is sent at once. */
+void rmi_sctp_path_back(struct rmi_sctp *a, int64_t now_us);
 /* Sends what may be sent now. */
 void rmi_sctp_flush(struct rmi_sctp *a, int64_t now_us);
 /* Sound and pictures take the same way: look for more rate by small steps, whose queues they hardly notice, and leave

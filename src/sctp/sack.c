@@ -225,6 +225,21 @@ static bool probe(struct rmi_sctp *a, int64_t now_us) {
     return true;
 }
 
+static void now_if_set(int64_t *timer_us, int64_t now_us) {
+    if (*timer_us != RMI_NEVER)
+        *timer_us = now_us;
+}
+
+void rmi_sctp_path_back(struct rmi_sctp *a, int64_t now_us) {
+    a->errors = 0;
+    a->probed = false;
+    set_rto(a);
+    now_if_set(&a->t3_us, now_us);
+    now_if_set(&a->setup_us, now_us);
+    now_if_set(&a->reset_us, now_us);
+    rmi_sctp_timeout(a, now_us);
+}
+
 void rmi_sctp_on_t3(struct rmi_sctp *a, int64_t now_us) {
     if (probe(a, now_us))
         return;

@@ -344,6 +344,10 @@ static void fill_data(const struct jsep_view *view, struct rmi_jsep_result *r) {
     }
 }
 
+uint64_t rmi_jsep_session_id(const struct rmi_jsep *j) {
+    return j->session_id;
+}
+
 const struct rmi_jsep_result *rmi_jsep_result(struct rmi_jsep *j) {
     const struct jsep_view *view = j->state == RMI_JSEP_HAVE_REMOTE_OFFER ? &j->pending : &j->current;
     struct rmi_jsep_result *r = &j->result;

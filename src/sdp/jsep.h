@@ -168,6 +168,7 @@ struct rmi_jsep_result {
 
 /* Never NULL; it and all it points to are valid until the next call that changes j. */
 const struct rmi_jsep_result *rmi_jsep_result(struct rmi_jsep *j);
+uint64_t rmi_jsep_session_id(const struct rmi_jsep *j); /* of o= in our descriptions */
 
 /* The m-line that trickled candidates are labelled with: index and mid of the bundle's first section in the newest
  * description, pending ones included. RM_E_STATE before any description. */

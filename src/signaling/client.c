@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,10 @@ rm_err rmi_sig_client_create(const struct rmi_sig_client_config *config, struct 
     c->dialect = &rmi_sig_dialect_peer;
     c->deadline = RMI_NEVER;
     c->next_id = 1;
+    uint8_t instance[INSTANCE_BYTES];
+    rmi_rng_fill(&c->config.rng, instance, sizeof instance);
+    for (size_t i = 0; i < sizeof instance; i++)
+        snprintf(c->instance + 2 * i, 3, "%02x", instance[i]);
     if (config->token && !(c->token = strdup(config->token))) {
         rmi_sig_client_destroy(&c);
         return RM_E_NO_MEMORY;
@@ -174,6 +179,14 @@ void rmi_sig_client_retry_now(struct rmi_sig_client *c, int64_t now_us) {
         open_socket(c, now_us);
 }
 
+void rmi_sig_client_renew(struct rmi_sig_client *c, int64_t now_us, const char *why) {
+    if (!c->running || c->state == RMI_SIG_FAILED)
+        return;
+    if (c->state != RMI_SIG_DISCONNECTED)
+        drop_socket(c, now_us, RM_E_SIGNALING, why);
+    open_socket(c, now_us);
+}
+
 static json_t *announce_params(const struct rmi_sig_client *c) {
     json_t *p = json_object();
     bool ok = json_object_set_new(p, "peer_id", json_string(c->id)) == 0;
@@ -182,6 +195,7 @@ static json_t *announce_params(const struct rmi_sig_client *c) {
         ok = ok && json_object_set_new(p, "room", json_string(c->room)) == 0;
     if (c->token)
         ok = ok && json_object_set_new(p, "token", json_string(c->token)) == 0;
+    ok = ok && json_object_set_new(p, "instance", json_string(c->instance)) == 0;
     if (ok)
         return p;
     json_decref(p);

@@ -109,6 +109,8 @@ void rmi_sig_client_destroy(struct rmi_sig_client **client);
 rm_err rmi_sig_client_start(struct rmi_sig_client *c, int64_t now_us);
 /* Reconnect now instead of at the end of the wait (the network came back). No effect unless waiting. */
 void rmi_sig_client_retry_now(struct rmi_sig_client *c, int64_t now_us);
+/* The socket in use leads nowhere any more (its address is gone, the server is mute): a new one at once. */
+void rmi_sig_client_renew(struct rmi_sig_client *c, int64_t now_us, const char *why);
 
 void rmi_sig_client_connected(struct rmi_sig_client *c, int64_t now_us);
 /* The socket is gone or was never reached. `detail` may be NULL. */

@@ -28,6 +28,9 @@ struct event_node {
     const char *others[]; /* ev.others_count of them; then the strings */
 };
 
+/* Of the secret by which a server knows that a second connection under our id is ours (rmi_sig_server.h). */
+#define INSTANCE_BYTES 16
+
 struct pending {
     struct rmi_list node;
     int64_t id; /* -1: replied to, an offer that waits for its answer */
@@ -40,6 +43,7 @@ struct rmi_sig_client {
     char id[RMI_SIG_MAX_ID + 1];
     char room[RMI_SIG_MAX_ID + 1];
     char *token;
+    char instance[2 * INSTANCE_BYTES + 1];
     struct rmi_sig_client_config config; /* its strings are not used after create */
 
     enum rmi_sig_state state;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/time.h"
-#include "signaling/client.h"
+#include "signaling/client_private.h"
 #include "signaling/server.h"
 #include <cmocka.h>
 #include <stdio.h>
@@ -406,6 +406,7 @@ static void a_client_outlives_its_own_ghost(void **state) {
     run(n, RMI_SEC(20));
     n->deaf = a->conn;
     a->conn = 0;
+    a->c->instance[0] ^= 1; /* as with a server that cannot know us again */
     rmi_sig_client_disconnected(a->c, n->now, RM_E_IO, "network changed");
     run(n, RMI_SEC(100));
     assert_int_equal(rmi_sig_client_state(a->c), RMI_SIG_READY);
@@ -415,6 +416,33 @@ static void a_client_outlives_its_own_ghost(void **state) {
     rmi_sig_server_stats(n->server, &stats);
     assert_int_equal(stats.ghosts, 1);
     assert_int_equal(stats.peers, 2);
+    net_free(n);
+}
+
+/* A server that knows the client by its instance gives the id to the new connection at once, and nobody hears that it
+ * left. Nobody else gets it that way. */
+static void a_client_takes_its_ghosts_place(void **state) {
+    (void)state;
+    struct net *n = net_new(10);
+    struct peer *a = join(n, "ann");
+    join(n, "bob");
+    run(n, RMI_SEC(20));
+    n->deaf = a->conn;
+    a->conn = 0;
+    rmi_sig_client_renew(a->c, n->now, "network changed");
+    run(n, RMI_SEC(1));
+    assert_int_equal(rmi_sig_client_state(a->c), RMI_SIG_READY);
+    assert_int_equal(a->announced, 2);
+    assert_int_equal(n->peers[1].left, 0);
+    struct rmi_sig_server_stats stats;
+    rmi_sig_server_stats(n->server, &stats);
+    assert_int_equal(stats.ghosts, 0);
+    assert_int_equal(stats.peers, 2);
+    assert_int_equal(stats.connections, 2);
+    struct peer *thief = join(n, "ann");
+    run(n, RMI_SEC(5));
+    assert_int_equal(rmi_sig_client_state(thief->c), RMI_SIG_FAILED);
+    assert_int_equal(rmi_sig_client_state(a->c), RMI_SIG_READY);
     net_free(n);
 }
 
@@ -448,6 +476,7 @@ int main(void) {
         cmocka_unit_test(a_leaver_is_told_to_all_and_its_slot_is_free),
         cmocka_unit_test(a_killed_server_is_rejoined_by_all),
         cmocka_unit_test(a_client_outlives_its_own_ghost),
+        cmocka_unit_test(a_client_takes_its_ghosts_place),
         cmocka_unit_test(an_offer_to_nobody_and_a_bad_one_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,6 +173,14 @@ void rmi_sig_server_kick(struct rmi_sig_server *s, struct conn *c, int code, con
     s->config.cb.close(s->config.cb.ctx, c->id, code, reason);
 }
 
+void rmi_sig_server_replace(struct rmi_sig_server *s, struct conn *c) {
+    rmi_list_remove(&c->member);
+    c->room->count--;
+    c->room = NULL;
+    s->stats.peers--;
+    rmi_sig_server_kick(s, c, RMI_SIG_CLOSE_POLICY, "replaced by a newer connection");
+}
+
 /* Take one dead connection out and tell its room, which may kill further ones. */
 static void bury(struct rmi_sig_server *s, size_t index) {
     struct conn *c = s->conns[index];

@@ -12,7 +12,10 @@
 
 /* The core of a signaling server: rooms, roster, forwarding, limits. It has no socket: the owner tells it of
  * connections, messages and time, and carries out what it asks through callbacks. Callbacks run inside the call that
- * causes them; of this object they may call only rmi_sig_server_closed() (e.g. when a send fails). */
+ * causes them; of this object they may call only rmi_sig_server_closed() (e.g. when a send fails).
+ * An id that is taken is refused, unless the announcement carries the same `instance` (a secret of the client, matching
+ * [A-Za-z0-9_-]{1,64}) as its holder's: then it is the same client on a new connection, which takes the old one's
+ * place; the others are told that it joined, not that it left. */
 
 struct rmi_sig_server;
 

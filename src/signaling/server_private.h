@@ -26,6 +26,7 @@ struct conn {
     struct room *room; /* NULL until announced */
     struct rmi_list member;
     char peer_id[RMI_SIG_MAX_ID + 1];
+    char instance[RMI_SIG_MAX_ID + 1]; /* "": none was given */
     const struct rmi_sig_dialect *dialect;
     unsigned capabilities;
     json_t *user_data;
@@ -61,6 +62,8 @@ struct rmi_sig_server {
 /* Takes `text`. */
 void rmi_sig_server_say(struct rmi_sig_server *s, struct conn *c, char *text, size_t len);
 void rmi_sig_server_kick(struct rmi_sig_server *s, struct conn *c, int code, const char *reason);
+/* Another connection of the same client takes this one's place: it goes without a word to the room. */
+void rmi_sig_server_replace(struct rmi_sig_server *s, struct conn *c);
 struct room *rmi_sig_server_room(struct rmi_sig_server *s, const char *name, bool create);
 struct conn *rmi_sig_server_member(const struct room *room, const char *peer_id);
 /* "joined" or "left" about `about` to everybody else in its room. */

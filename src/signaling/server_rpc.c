@@ -94,11 +94,25 @@ static json_t *announce_result(const struct conn *c) {
                      others);
 }
 
+/* The secret that makes a client known again; "" when none is given. */
+static const char *instance_of(const json_t *params) {
+    const char *instance = json_string_value(json_object_get(params, "instance"));
+    return instance && rmi_sig_id_valid(instance) ? instance : "";
+}
+
+/* The id's holder, when it is an earlier connection of the same client: one whose address changed, or that broke
+ * unnoticed, must not keep its own client out until pings find it dead. */
+static struct conn *former_self(const struct call *call, struct conn *holder) {
+    const char *instance = instance_of(call->rpc.params);
+    return holder && holder != call->c && *instance && !strcmp(holder->instance, instance) ? holder : NULL;
+}
+
 static void enter_room(struct call *call, struct room *room, const char *peer_id) {
     struct conn *c = call->c;
     const json_t *params = call->rpc.params;
     json_t *user_data = json_object_get(params, "user_data");
     strcpy(c->peer_id, peer_id);
+    strcpy(c->instance, instance_of(params));
     c->room = room;
     c->dialect = call->dialect;
     c->capabilities = rmi_sig_caps_parse(json_object_get(params, "capabilities"));
@@ -144,7 +158,10 @@ static void on_announce(struct call *call) {
     if (call->c->own)
         name = OWN_ROOM;
     struct room *room = rmi_sig_server_room(call->s, name, false);
-    if (call->c->room || is_taken(call, room, peer_id)) {
+    struct conn *former = !call->c->room && room ? former_self(call, rmi_sig_server_member(room, peer_id)) : NULL;
+    if (former) {
+        rmi_sig_server_replace(call->s, former);
+    } else if (call->c->room || is_taken(call, room, peer_id)) {
         refuse(call, code_for(call, RMI_RPC_INVALID_PARAMS), "peer already announced", "already announced");
         return;
     }

@@ -122,6 +122,19 @@ static size_t open_sockets(struct rm_webrtc *t) {
     return opened;
 }
 
+/* Its packets have no way any more, and nothing tells so for minutes. */
+static bool signaling_lost_its_address(const struct rm_webrtc *t) {
+    struct rmi_interface list[RMI_WEBRTC_SOCKETS_MAX];
+    struct rmi_addr local;
+    size_t n = 0;
+    if (!t->ws || !rmi_ws_local_addr(t->ws, &local) || rmi_interfaces_list(list, RMI_WEBRTC_SOCKETS_MAX, &n))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (rmi_addr_equal_ip(&list[i].addr, &local))
+            return false;
+    return n < RMI_WEBRTC_SOCKETS_MAX; /* else the list may not be all */
+}
+
 static void on_interfaces_changed(void *ctx) {
     struct rm_webrtc *t = ctx;
     struct rmi_interface list[RMI_WEBRTC_SOCKETS_MAX];
@@ -137,6 +150,7 @@ static void on_interfaces_changed(void *ctx) {
         rmi_udp_close(&s->udp);
     }
     open_sockets(t);
+    rmi_endpoint_network_changed(t->ep, rmi_now_us(), signaling_lost_its_address(t));
     rmi_webrtc_after(t);
 }
 

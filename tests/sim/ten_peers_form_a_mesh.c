@@ -60,10 +60,10 @@ static void scenario(uint64_t seed, struct rmt_sim *sim) {
     RMT_CHECK_INT(v, rmt_peer_connected(extra), 0);
     rmt_peer_kill(extra);
 
-    /* A crash: the others report it within the liveness time and a little, and free the place. */
+    /* A crash: the others report it within the liveness time, wait a little for a reconnect, and free the place. */
     rmt_peer_kill(c.peers[3]);
     c.peers[3] = NULL;
-    rmt_vnet_run_for(v, RMI_SEC(4));
+    rmt_vnet_run_for(v, RMI_SEC(6));
     for (int i = 0; i < PEERS; i++)
         if (i != 3)
             RMT_CHECK_INT(v, rmt_peer_state(c.peers[i], names[3]), RMI_PC_NEW);

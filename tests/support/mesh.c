@@ -9,6 +9,7 @@
 #define SOCKETS_MAX 32 /* over a life with address changes */
 #define CONNS_MAX 512  /* signaling connections over a run */
 #define RTP_HEADER 12
+#define SYN_AGAIN_US RMI_SEC(1) /* RFC 6298 2.1 */
 #define RTP_BYTES 64
 
 struct sock {
@@ -35,6 +36,8 @@ struct rmt_peer {
     struct sock socks[SOCKETS_MAX];
     size_t sock_count;
     struct conn *conn;
+    struct rmi_addr conn_ip; /* at which it began */
+    bool blocked;            /* to the signaling server */
     uint64_t timer, opening;
     uint32_t entered[RMI_PC_CLOSED + 1];
     uint32_t reconnecting, recovered;
@@ -181,7 +184,7 @@ static void note_event(struct rmt_peer *p, const struct rmi_endpoint_event *ev) 
         p->entered[ev->state]++;
         rmt_vnet_note(p->mesh->v, "%s: %s %s %s", p->id, ev->peer_id, rmi_pc_state_name(ev->state), ev->detail);
     }
-    if (ev->type == RMI_EP_EV_RECONNECTING) {
+    if (ev->type == RMI_EP_EV_RECONNECTING && ev->attempt) {
         p->reconnecting++;
         p->last_reconnecting = *ev;
         rmt_vnet_note(p->mesh->v, "%s: %s reconnecting, %s", p->id, ev->peer_id, ev->detail);
@@ -251,13 +254,34 @@ static void peer_on_pipe(void *ctx, int64_t now_us, const char *data, size_t len
     rmt_peer_pump(p);
 }
 
+/* The address it would connect from; NULL: no interface is up. */
+static const struct rmi_addr *up_address(struct rmt_peer *p) {
+    for (size_t i = 0; i < p->sock_count; i++)
+        if (p->socks[i].s)
+            return &p->socks[i].ip;
+    return NULL;
+}
+
+static bool has_address(const struct rmt_peer *p, const struct rmi_addr *ip) {
+    for (int i = 0; i < rmt_host_iface_count(p->host); i++) {
+        struct rmt_addr_view view = rmt_host_iface(p->host, i);
+        if (view.up && rmi_addr_equal_ip(&view.addr, ip))
+            return true;
+    }
+    return false;
+}
+
 static void open_now(void *ctx, int64_t now_us) {
     struct rmt_peer *p = ctx;
     struct rmt_mesh *m = p->mesh;
     p->opening = 0;
     enter(p);
-    if (m->down) {
-        rmi_endpoint_signaling_down(p->ep, now_us, RM_E_SIGNALING, "connection refused");
+    if (p->blocked) {
+        p->opening = rmt_host_at(p->host, now_us + SYN_AGAIN_US, open_now, p);
+        return;
+    }
+    if (m->down || !up_address(p)) {
+        rmi_endpoint_signaling_down(p->ep, now_us, RM_E_SIGNALING, m->down ? "connection refused" : "no route");
         rmt_peer_pump(p);
         return;
     }
@@ -277,6 +301,7 @@ static void open_now(void *ctx, int64_t now_us) {
     RMT_CHECK_INT(m->v, rmi_sig_server_open(m->core, rmt_host_now(m->server_host), &c->core), RM_OK);
     c->server_side = true;
     p->conn = c;
+    p->conn_ip = *up_address(p);
     server_rearm(m);
     rmi_endpoint_signaling_up(p->ep, now_us);
     rmt_peer_pump(p);
@@ -296,7 +321,10 @@ static void io_socket_close(void *ctx) {
     p->opening = 0;
     if (p->conn) {
         p->conn->peer = NULL;
-        rmt_pipe_close(p->conn->pipe, 0);
+        if (p->blocked || (p->mesh->config.signaling_moves && !has_address(p, &p->conn_ip)))
+            rmt_pipe_stall(p->conn->pipe, true); /* the server does not hear of it */
+        else
+            rmt_pipe_close(p->conn->pipe, 0);
     }
     p->conn = NULL;
 }
@@ -447,7 +475,28 @@ void rmt_peer_interfaces_changed(struct rmt_peer *p) {
         rmt_socket_close(&s->s);
     }
     open_sockets(p);
+    const bool moved = p->mesh->config.signaling_moves && p->conn && !has_address(p, &p->conn_ip);
+    rmi_endpoint_network_changed(p->ep, rmt_host_now(p->host), moved);
     rmt_peer_pump(p);
+}
+
+void rmt_peer_signaling_cut(struct rmt_peer *p) {
+    p->blocked = true;
+    if (p->conn)
+        rmt_pipe_stall(p->conn->pipe, true);
+}
+
+static void flow_again(void *ctx, int64_t now_us) {
+    struct conn *c = ctx;
+    (void)now_us;
+    if (!c->peer || !c->peer->blocked)
+        rmt_pipe_stall(c->pipe, false);
+}
+
+void rmt_peer_signaling_mend(struct rmt_peer *p, int64_t tcp_wait_us) {
+    p->blocked = false;
+    if (p->conn)
+        rmt_vnet_at(p->mesh->v, rmt_vnet_now(p->mesh->v) + tcp_wait_us, flow_again, p->conn);
 }
 
 struct rmi_endpoint *rmt_peer_endpoint(const struct rmt_peer *p) {

@@ -18,6 +18,7 @@ struct rmt_peer;
 struct rmt_mesh_config {
     int64_t signaling_delay_us; /* one way between a peer and the server */
     int64_t signaling_jitter_us;
+    bool signaling_moves;  /* signaling connections break unnoticed with the address they began at, as TCP does */
     size_t room_max_peers; /* 0 = the server's default */
     struct rmi_log *log;   /* NULL = silent; or rmt_mesh_log of an earlier step */
 };
@@ -60,7 +61,7 @@ const char *rmt_peer_detail(const struct rmt_peer *p);
 size_t rmt_peer_connected(const struct rmt_peer *p); /* connections in state connected */
 /* How often any connection entered this state. */
 uint32_t rmt_peer_entered(const struct rmt_peer *p, enum rmi_pc_state state);
-/* How many events of this kind came, and the newest. */
+/* How many events of this kind came, and the newest; reconnecting: new connections, not ICE restarts. */
 uint32_t rmt_peer_reconnecting(const struct rmt_peer *p, struct rmi_endpoint_event *last);
 uint32_t rmt_peer_recovered(const struct rmt_peer *p, struct rmi_endpoint_event *last);
 /* The newest end of set-up seen here: from signaling ready to DTLS done, microseconds; -1 = none yet. */
@@ -71,6 +72,11 @@ uint64_t rmt_peer_rtp_received(const struct rmt_peer *p);
 rm_err rmt_peer_send_rtp(struct rmt_peer *p, const char *other_id, uint16_t sequence);
 /* The interfaces changed: closes dead sockets, opens new ones (as the facade does on the system's notice). */
 void rmt_peer_interfaces_changed(struct rmt_peer *p);
+
+/* Its way to the signaling server is cut: messages wait and connections do not come about, as over TCP. */
+void rmt_peer_signaling_cut(struct rmt_peer *p);
+/* It is back; the connection there was goes on after `tcp_wait_us`, as TCP has doubled its waits. */
+void rmt_peer_signaling_mend(struct rmt_peer *p, int64_t tcp_wait_us);
 
 bool rmt_mesh_all_connected(void *mesh);          /* every living peer with every other; usable as a predicate */
 void rmt_mesh_server_down(struct rmt_mesh *mesh); /* connections break, new ones are refused */

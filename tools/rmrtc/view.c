@@ -141,6 +141,8 @@ static void print_change(const struct view *v, const rm_event *ev) {
         printf("signaling %s%s%s\n", rm_signaling_state_name(ev->signaling), ev->err ? "  " : "", line);
     else if (ev->type == RM_EV_ERROR || ev->type == RM_EV_PIPELINE)
         printf("%s%s%s\n", ev->peer_id, ev->peer_id[0] ? "  " : "", line);
+    else if (ev->type == RM_EV_RECONNECTING && !ev->attempt)
+        printf("%s  %s\n", ev->peer_id, ev->detail);
     else if (ev->type == RM_EV_RECONNECTING)
         printf("%s  called again in %.1f s (%s)\n", ev->peer_id, ev->delay_ms / 1000.0, ev->detail);
     else if (ev->type == RM_EV_RECOVERED)
