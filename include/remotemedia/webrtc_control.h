@@ -38,7 +38,7 @@ typedef struct rm_control_answer {
                            once; ... */
     const char *detail; /* one line for each fault: FILE:LINE:COLUMN: FIELD: MESSAGE */
     const char *session_id;
-    const char *state; /* "running" "paused" "idle" (no pipeline) */
+    const char *state; /* "starting" "running" "paused" "idle" (no pipeline) */
     const char *const *nodes;
     size_t node_count;    /* the peer may tell the number alone: `nodes` is NULL then */
     int64_t timestamp_ms; /* the peer's clock, Unix time */

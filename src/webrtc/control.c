@@ -136,9 +136,9 @@ static bool on_get_status(struct rmi_control *c, const char *peer_id, rm_runtime
     json_t *nodes = rmi_control_nodes(c->t->media, peer_id, &paused);
     (void)message;
     json_t *status = json_pack("{s:s, s:s, s:I, s:I}", "action", "Status", "state",
-                               !nodes   ? "idle"
-                               : paused ? "paused"
-                                        : "running",
+                               nodes                                 ? paused ? "paused" : "running"
+                               : rmi_media_has_pipeline(c->t->media) ? "starting"
+                                                                     : "idle",
                                "active_nodes", (json_int_t)json_array_size(nodes), "timestamp_ms",
                                (json_int_t)rmi_control_wall_ms());
     if (status && nodes)

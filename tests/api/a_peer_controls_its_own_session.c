@@ -168,7 +168,9 @@ static void without_leave_nothing_happens(struct pair *p) {
     s = ANSWER(rm_webrtc_pause_peer(p->a, "b", &n));
     RMT_REQUIRE(s->last.type == RM_CONTROL_REFUSED && s->last.err == RM_E_DENIED && !strcmp(s->action, "Pause"));
     RMT_REQUIRE(told(p).err == RM_E_DENIED);
-    s = ANSWER(rm_webrtc_get_peer_status(p->a, "b", &n));
+    do
+        s = ANSWER(rm_webrtc_get_peer_status(p->a, "b", &n));
+    while (!strcmp(s->state, "starting"));
     RMT_REQUIRE(s->last.type == RM_CONTROL_STATUS && !strcmp(s->state, "running"));
     RMT_REQUIRE(s->last.node_count == 1 && !strcmp(s->node0, "gain") && s->last.timestamp_ms > 0);
     await_level(p, QUIET);

@@ -55,6 +55,8 @@ static const char help[] =
     "  --preset NAME      low-latency, high-quality or mobile-network; later options change it\n"
     "  --no-audio, --no-video\n"
     "\n"
+    "  --allow-control PEERS  ids separated by commas, or \"*\": who may change the pipeline session it has here\n"
+    "                     (`rmrtc control`); default nobody\n"
     "  --echo             send every message of a data channel back\n"
     "  --save-files DIR   store files that peers send (`rmrtc send --file`); none is replaced\n"
     "  --save-max MB      of one file, 1..1000000; default 4294\n"
@@ -215,6 +217,9 @@ static bool set_media_option(struct join *j, int o, const char *arg) {
         return true;
     case 'e':
         j->echo = true;
+        return true;
+    case 'G':
+        j->config.control_peers = arg;
         return true;
     case 'D':
         j->save_files = arg;
@@ -501,6 +506,7 @@ static int run(int argc, char **argv) {
                                             {"no-video", no_argument, NULL, 'y'},
                                             {"await-picture", no_argument, NULL, 'w'},
                                             {"echo", no_argument, NULL, 'e'},
+                                            {"allow-control", required_argument, NULL, 'G'},
                                             {"save-files", required_argument, NULL, 'D'},
                                             {"save-max", required_argument, NULL, 'M'},
                                             {"json", no_argument, NULL, 'j'},

@@ -8,13 +8,13 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-static const struct command *const commands[] = {&cmd_demo,  &cmd_signal, &cmd_join,     &cmd_send,
-                                                 &cmd_serve, &cmd_bench,  &cmd_validate, &cmd_nodes};
+static const struct command *const commands[] = {&cmd_demo,    &cmd_signal, &cmd_join,  &cmd_send,     &cmd_control,
+                                                 &cmd_execute, &cmd_serve,  &cmd_bench, &cmd_validate, &cmd_nodes};
 
 static void usage(FILE *out) {
     fprintf(out, "usage: rmrtc COMMAND [OPTIONS]\n\ncommands:\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+        fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(out, "\n`rmrtc COMMAND --help` lists a command's options.\n"
                  "Environment: RM_LOG sets log levels, e.g. RM_LOG=info,ice:debug\n"
                  "Try `rmrtc demo`, or in three terminals:\n"

@@ -89,12 +89,13 @@ rm_err peer_link_event(struct peer_link *l, rm_event *ev, int timeout_ms) {
     if (err)
         return err;
     const bool ours = !strcmp(ev->peer_id, l->peer);
+    /* RM_E_EXISTS: both came into the room just now, and the peer has called first. */
     if (ev->type == RM_EV_SIGNALING && ev->signaling == RM_SIGNALING_FAILED) {
         peer_link_tell(l, ev->err, ev->detail);
         return RM_E_CLOSED;
     }
     if ((ev->type == RM_EV_PEER_STATE && ours && ev->peer_state >= RM_PEER_FAILED) ||
-        (ev->type == RM_EV_ERROR && (ours || !ev->peer_id[0]))) {
+        (ev->type == RM_EV_ERROR && ev->err != RM_E_EXISTS && (ours || !ev->peer_id[0]))) {
         peer_link_tell(l, ev->err ? ev->err : RM_E_CLOSED, ev->err ? ev->detail : "the peer has ended the connection");
         return RM_E_CLOSED;
     }

@@ -14,7 +14,8 @@ struct command {
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
 
-extern const struct command cmd_demo, cmd_signal, cmd_join, cmd_send, cmd_serve, cmd_bench, cmd_validate, cmd_nodes;
+extern const struct command cmd_demo, cmd_signal, cmd_join, cmd_send, cmd_control, cmd_execute, cmd_serve, cmd_bench,
+    cmd_validate, cmd_nodes;
 
 /* Adds the node types of a shared object. False with a message on standard error. */
 bool load_nodes(rm_node_registry *registry, const char *path);
