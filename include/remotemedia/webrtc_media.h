@@ -100,6 +100,7 @@ typedef struct rm_media_stats {
     uint64_t audio_chunk_allocations;  /* heap calls for received sound since the start: constant when steady */
     double target_bitrate_bps;         /* of the video encoder that serves it; 0: no pictures for now */
     double available_outgoing_bitrate; /* bits a second for all that is sent to it, as estimated; 0: unknown */
+    double audio_level; /* of sound received, as its latest packet says: 0 silence, or not told, .. 1 full scale */
 } rm_media_stats;
 
 /* Of a connected peer. RM_E_NOT_FOUND, RM_E_STATE (not started), RM_E_CLOSED, RM_E_INVALID_ARG. */

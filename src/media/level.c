@@ -26,3 +26,7 @@ uint8_t rmi_level_rfc6464(const struct rmi_level *level) {
         return 0;
     return quiet >= -RMI_LEVEL_FLOOR_DBOV ? (uint8_t)-RMI_LEVEL_FLOOR_DBOV : (uint8_t)lround(quiet);
 }
+
+double rmi_level_amplitude(uint8_t rfc6464) {
+    return rfc6464 >= -RMI_LEVEL_FLOOR_DBOV ? 0 : pow(10, -(double)rfc6464 / DECIBEL_PER_DECADE);
+}

@@ -17,5 +17,7 @@ struct rmi_level {
 struct rmi_level rmi_level_measure(const float *pcm, size_t n);
 /* As in the RTP header extension for audio levels (RFC 6464): 0 loudest .. 127 silence. */
 uint8_t rmi_level_rfc6464(const struct rmi_level *level);
+/* Back to a linear one: 1 loudest .. 0 silence (127). */
+double rmi_level_amplitude(uint8_t rfc6464);
 
 #endif

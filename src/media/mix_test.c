@@ -117,6 +117,9 @@ static void levels_are_relative_to_overload(void **state) {
         pcm[i] *= 0.01f;
     l = rmi_level_measure(pcm, N);
     assert_int_equal(rmi_level_rfc6464(&l), 43);
+    assert_true(fabs(rmi_level_amplitude(43) - l.rms) < 0.06 * l.rms); /* half a decibel */
+    assert_near(rmi_level_amplitude(0), 1);
+    assert_near(rmi_level_amplitude(127), 0);
     for (int i = 0; i < N; i++)
         pcm[i] = NAN;
     l = rmi_level_measure(pcm, N);

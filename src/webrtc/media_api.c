@@ -2,6 +2,7 @@
 /* The public functions of webrtc_media.h. */
 #include "webrtc/media_private.h"
 
+#include "media/level.h"
 #include "signaling/dialect.h"
 #include <stdio.h>
 #include <string.h>
@@ -304,6 +305,7 @@ static void take_stats(void *ctx) {
     r->out->rtt_ms = ms(s.rtt_us);
     r->out->network_ms = ms(s.rtt_us) / 2;
     r->out->available_outgoing_bitrate = s.available_outgoing_bps;
+    r->out->audio_level = rmi_level_amplitude(p->audio_level);
     fill_sending(p, r->out);
     fill_receiving(p, r->out);
     rmi_media_peer_unref(p);

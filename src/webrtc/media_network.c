@@ -3,6 +3,7 @@
 #include "webrtc/media_private.h"
 
 #include "base/log.h"
+#include "rtp/ext.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,7 @@ static rm_err create_peer(struct rmi_media *m, const char *peer_id, struct rmi_m
     if (!p)
         return RM_E_NO_MEMORY;
     p->media = m;
+    p->audio_level = RMI_RTP_AUDIO_SILENT;
     snprintf(p->id, sizeof p->id, "%s", peer_id);
     atomic_init(&p->refs, 1);
     atomic_init(&p->audio_idle, true);
@@ -191,6 +193,8 @@ static void peer_down(void *ctx, void *peer) {
 static void packet_in(void *ctx, void *peer, const struct rmi_rtp_in *in) {
     struct rmi_media *m = ctx;
     struct rmi_media_peer *p = peer;
+    if (in->has_audio_level)
+        p->audio_level = in->audio_level;
     if (!atomic_load(&m->wants_media))
         return;
     struct rmi_buf *buf = rmi_buf_alloc(sizeof(struct rmi_media_packet) + in->len, m->packets);

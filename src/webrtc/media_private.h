@@ -121,6 +121,7 @@ struct rmi_media_peer {
     double available_bps; /* of all; 0: unknown */
     rm_bandwidth bandwidth, bandwidth_next;
     bool has_lane;
+    uint8_t audio_level; /* of the latest packet with sound, -dBov */
 
     struct rmi_ring *audio_ring, *video_ring; /* network thread -> sound thread, -> lane */
     atomic_bool audio_idle;                   /* the sound thread knows no time to look again */

@@ -93,6 +93,8 @@ static void processed_pictures_come_back(const struct rmi_signaling_thread *s) {
     RMT_REQUIRE(rmt_play(&source, 1, a_sees, &w, PATIENCE_MS));
     rm_media_stats b = rmt_stats(call.b, "a");
     RMT_REQUIRE(b.pipeline_inputs > 0 && b.pipeline_outputs > 0 && b.pipeline_errors == 0);
+    RMT_REQUIRE(b.audio_level > sent * 0.8 && b.audio_level < sent * 1.2);
+    RMT_REQUIRE(rmt_stats(call.a, "b").audio_level < sent * 0.2);
     RMT_REQUIRE(call.ear_b.outputs > 0);
     struct rmt_heard direct = rmt_heard_of(&call.ear_b, "a");
 

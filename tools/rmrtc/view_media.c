@@ -72,15 +72,16 @@ json_t *view_media_json(const rm_media_stats *m) {
                               "decode", m->video_decode_ms, "pipeline", m->video_pipeline_ms);
     json_t *audio = json_pack("{s:f, s:f, s:f, s:f}", "encode", m->audio_encode_ms, "network", m->network_ms,
                               "jitter_buffer", m->audio_jitter_buffer_ms, "pipeline", m->audio_pipeline_ms);
-    return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "audio_in",
-        stream_json(&m->audio_in), "audio_out", stream_json(&m->audio_out), "video_in", stream_json(&m->video_in),
-        "video_out", stream_json(&m->video_out), "video_ms", video, "audio_ms", audio, "rtt_ms", m->rtt_ms,
-        "av_skew_ms", m->av_skew_ms, "total_samples", (json_int_t)m->total_samples, "concealed_samples",
-        (json_int_t)m->concealed_samples, "pipeline_inputs", (json_int_t)m->pipeline_inputs, "pipeline_outputs",
-        (json_int_t)m->pipeline_outputs, "pipeline_errors", (json_int_t)m->pipeline_errors, "pipeline_dropped",
-        (json_int_t)m->pipeline_dropped, "audio_chunk_allocations", (json_int_t)m->audio_chunk_allocations,
-        "target_bitrate_bps", m->target_bitrate_bps, "available_outgoing_bitrate", m->available_outgoing_bitrate);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f}",
+                     "audio_in", stream_json(&m->audio_in), "audio_out", stream_json(&m->audio_out), "video_in",
+                     stream_json(&m->video_in), "video_out", stream_json(&m->video_out), "video_ms", video, "audio_ms",
+                     audio, "rtt_ms", m->rtt_ms, "av_skew_ms", m->av_skew_ms, "total_samples",
+                     (json_int_t)m->total_samples, "concealed_samples", (json_int_t)m->concealed_samples,
+                     "pipeline_inputs", (json_int_t)m->pipeline_inputs, "pipeline_outputs",
+                     (json_int_t)m->pipeline_outputs, "pipeline_errors", (json_int_t)m->pipeline_errors,
+                     "pipeline_dropped", (json_int_t)m->pipeline_dropped, "audio_chunk_allocations",
+                     (json_int_t)m->audio_chunk_allocations, "target_bitrate_bps", m->target_bitrate_bps,
+                     "available_outgoing_bitrate", m->available_outgoing_bitrate, "audio_level", m->audio_level);
 }
 
 static json_t *latency_json(const struct sink_latency *l) {
