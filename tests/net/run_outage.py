@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Two `rmrtc join` processes with sound in network namespaces (netlab), and outages of one's network: cuts, the interface
+down and up, a new address, a NAT that forgets. Checks that both hear each other again in time and on the same connection.
+Prints `ok NAME (figures)`, `not ok NAME: reason`, `skip NAME: reason`. Exit: 0 all ok, 1 a case failed, 2 usage, 77 all
+skipped. Needs root, ip, nft, a C compiler."""
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+from run_nat import Join, Lab, SIGNAL_PORT, TURN_PORT, start_servers, why_not  # noqa: E402
+
+CONNECT_S = 15
+BACK_S = 5       # SC-008; the goal is 2 s
+LINE_S = 1       # the tool reports once a second: what happened is seen up to this much late
+STEP_S = 0.05
+DELAY = "25ms"   # of a's link, each way
+
+HOSTS = {"s": None, "a": None, "o": None, "b": "nb"}
+NATS = {"nb": "port-restricted"}
+
+
+class Case:
+    """name, the host whose network goes away, and what is done to it; run(lab, node) returns when it is back."""
+
+    def __init__(self, name, node, run, stun=False):
+        self.name, self.node, self.run, self.stun = name, node, run, stun
+
+
+def cut(seconds):
+    def run(lab, node):
+        lab.cut(node, int(seconds * 1000))
+        time.sleep(seconds)
+    return run
+
+
+def interface(lab, node):
+    lab.ifdown(node, True)
+    time.sleep(3)
+    lab.ifdown(node, False)
+
+
+def new_address(lab, node):
+    lab.readdr(node)
+
+
+CASES = [
+    Case("a cut of 0.5 s", "a", cut(0.5)),
+    Case("a cut of 3 s", "a", cut(3)),
+    Case("a cut of 10 s", "a", cut(10)),
+    Case("interface down for 3 s and up", "a", interface),
+    Case("a new address", "a", new_address),
+    Case("a NAT's mappings lost", "b", new_address, stun=True),
+]
+
+
+def command(rmrtc, case, room, peer, server):
+    c = [rmrtc, "join", f"ws://{server}:{SIGNAL_PORT}/ws", "--peer-id", peer, "--room", room, "--json", "--publish", "test",
+         "--no-video", "--duration", "60"]
+    return c + (["--stun", f"stun:{server}:{TURN_PORT}"] if case.stun else [])
+
+
+def newest(join):
+    """(when it was seen, the peer) of the newest report."""
+    seen = join.peers()
+    return (seen[-1][0]["seen_at"], seen[-1][1]) if seen else (0, {})
+
+
+def wait_connected(joins):
+    end = time.monotonic() + CONNECT_S
+    while time.monotonic() < end:
+        if all(newest(j)[1].get("state") == "connected" and newest(j)[1].get("packets_in", 0) > 100 for j in joins):
+            return True
+        time.sleep(STEP_S)
+    return False
+
+
+def wait_heard(joins, back):
+    """Seconds from `back` until both report that they hear each other again, or None. What a report tells is up to LINE_S
+    old: packets that came between the two reports after `back` count."""
+    end, after = back + BACK_S + 2 * LINE_S, [None] * len(joins)
+    while time.monotonic() < end:
+        for k, j in enumerate(joins):
+            reports = [(line["seen_at"], p) for line, p in j.peers() if line["seen_at"] > back]
+            if after[k] is None:
+                for (_, first), (at, second) in zip(reports, reports[1:]):
+                    if second.get("state") == "connected" and second["packets_in"] > first["packets_in"] + 20:
+                        after[k] = at - back
+                        break
+        if all(a is not None for a in after):
+            return max(after)
+        time.sleep(STEP_S)
+    return None
+
+
+def judge(case, joins, steps, took):
+    if took is None:
+        return f"not back after {BACK_S} s: " + ", ".join(f"{j.node} {newest(j)[1].get('state')}" for j in joins)
+    if took > BACK_S + LINE_S:
+        return f"back only after {took:.1f} s"
+    for j, before in zip(joins, steps):
+        if newest(j)[1].get("steps_ms", {}).get("dtls") != before:
+            return f"{j.node} has new keys: the connection was made anew"
+        if j.bad:
+            return f"{j.node} printed what is not JSON: {j.bad[:80]}"
+    return None
+
+
+def run_case(lab, case, number, rmrtc, server, logs):
+    """(None, figures) when it went well, else (the reason, "")."""
+    joins = []
+    try:
+        for node in ("o", case.node):
+            with open(os.path.join(logs, f"{number:02d}-{node}.log"), "w") as log:
+                joins.append(Join(lab, node, command(rmrtc, case, f"case{number}", f"{node}-{number}", server), log))
+        if not wait_connected(joins):
+            return f"not connected in {CONNECT_S} s", ""
+        steps = [newest(j)[1].get("steps_ms", {}).get("dtls") for j in joins]
+        case.run(lab, case.node)
+        back = time.monotonic()
+        took = wait_heard(joins, back)
+        return judge(case, joins, steps, took), f"back, as reported once a second, within {took:.1f} s" if took else ""
+    finally:
+        for j in joins:
+            j.stop()
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--rmrtc", default=os.path.join(HERE, "..", "..", "build", "bin", "rmrtc"), help="the tool to run")
+    p.add_argument("--logs", help="directory for the logs; kept. Default: a temporary one, kept when a case fails")
+    p.add_argument("names", nargs="*", help="only cases whose name contains one of these")
+    o = p.parse_args()
+    cases = [(i, c) for i, c in enumerate(CASES) if not o.names or any(n in c.name for n in o.names)]
+    reason = why_not()
+    if reason:
+        for _, c in cases:
+            print(f"skip {c.name}: {reason}")
+        return 77
+    rmrtc = os.path.abspath(o.rmrtc)
+    if not os.access(rmrtc, os.X_OK):
+        print(f"no such program: {rmrtc}; build it or pass --rmrtc", file=sys.stderr)
+        return 2
+    logs = os.path.abspath(o.logs) if o.logs else tempfile.mkdtemp(prefix="rm-outage-")
+    os.makedirs(logs, exist_ok=True)
+    for s in (signal.SIGTERM, signal.SIGHUP):  # so that the lab is torn down then, too
+        signal.signal(s, lambda *_: sys.exit(1))
+    failed = len(cases)
+    try:
+        with Lab(f"o{os.getpid()}") as lab:
+            lab.up({h: {"via": n} if n else {} for h, n in HOSTS.items()}, {n: {"type": t} for n, t in NATS.items()})
+            server = lab.s["nodes"]["s"]["ip"]
+            start_servers(lab, rmrtc, server, logs)
+            lab.set("a", delay=DELAY)
+            failed = 0
+            for number, case in cases:
+                reason, figures = run_case(lab, case, number, rmrtc, server, logs)
+                failed += reason is not None
+                print(f"not ok {case.name}: {reason}" if reason else f"ok {case.name} ({figures})", flush=True)
+    except RuntimeError as e:
+        print(f"not ok lab: {e}")
+        failed += 1
+    if failed == 0 and not o.logs:
+        shutil.rmtree(logs)
+    elif failed:
+        print(f"# logs: {logs}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
