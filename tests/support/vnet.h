@@ -103,6 +103,7 @@ struct rmt_link rmt_wire_get(const struct rmt_wire *w);
 void rmt_wire_blackhole(struct rmt_wire *w, int64_t from_us, int64_t to_us);
 void rmt_wire_clear_blackholes(struct rmt_wire *w);
 struct rmt_link_stats rmt_wire_stats(const struct rmt_wire *w);
+int64_t rmt_wire_wait_us(const struct rmt_wire *w); /* in the queue, for a packet that would come now */
 /* Both directions of every interface. */
 void rmt_host_set_links(struct rmt_host *h, const struct rmt_link *up, const struct rmt_link *down);
 void rmt_host_blackhole(struct rmt_host *h, int64_t from_us, int64_t to_us);

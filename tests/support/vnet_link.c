@@ -51,6 +51,10 @@ struct rmt_link_stats rmt_wire_stats(const struct rmt_wire *w) {
     return w->stats;
 }
 
+int64_t rmt_wire_wait_us(const struct rmt_wire *w) {
+    return rmi_max64(w->free_ns / NS_PER_US - rmt_vnet_now(w->v), 0);
+}
+
 void rmt_wire_blackhole(struct rmt_wire *w, int64_t from_us, int64_t to_us) {
     if (w->window_count == RMT_WINDOWS_MAX)
         rmt_vnet_fail(w->v, "link %s: more than %d blackhole windows", w->name, RMT_WINDOWS_MAX);
