@@ -17,8 +17,8 @@
 #define BLOCK_OUT_SAMPLES 2048
 /* The same room for header, extensions and authentication tag as a video payload leaves in a datagram. */
 #define PAYLOAD_MAX 1160
-/* Batches at a time, in all peers' queues: over a second of the shortest Opus frames (2.5 ms). Their memory is allocated
- * when they are needed. */
+/* Batches at a time, in all peers' queues: over a second of the shortest Opus frames (2.5 ms). Their memory is
+ * allocated when they are needed. */
 #define BATCHES_MAX 512
 #define GAP_US RMI_MS(20)
 /* Without times on the data: a source that hands over its sound unevenly is no silence. */
