@@ -2,9 +2,10 @@
 # The commands of this project; the build itself is CMake's (CMakePresets.json).
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+SOAK_SEEDS ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test demo fuzz bench-peers asan tsan format install clean
+.PHONY: help build check test demo soak fuzz bench-peers asan tsan format install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -25,6 +26,10 @@ demo: ## see it: a clip goes to a peer, its background is blurred there, and it 
 	cmake --preset release -DRM_TESTS=OFF
 	ninja -C build
 	scripts/demo.sh
+
+soak: build ## 10,000 random-fault simulations and 10,000 outages, minutes; SOAK_SEEDS=10000
+	build/bin/sim_random_faults_break_nothing --seeds 1-$(SOAK_SEEDS)
+	build/bin/sim_outages_end_within_two_seconds_of_the_networks_return --seeds 1-$(SOAK_SEEDS)
 
 fuzz: ## each fuzz target for FUZZ_SECONDS=60
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-fuzz.sh

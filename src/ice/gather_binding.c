@@ -47,11 +47,12 @@ void rmi_gather_binding_refresh(struct rmi_gather *g, int64_t now_us, struct gat
         ask(g, b, rmi_gather_pace(g, now_us), now_us + g->cfg.timeout_us);
 }
 
-/* A server that answered once may miss a keep-alive without consequence. */
+/* A server that answered once may miss a keep-alive without consequence; one that never did is asked again in the
+ * background: an outage at the start must not cost the candidate for good. */
 static void stop_asking(struct rmi_gather *g, int64_t now_us, struct gather_binding *b, const char *detail) {
     b->asking = false;
-    b->next_at = b->answered ? now_us + g->cfg.keepalive_us : RMI_NEVER;
-    if (b->answered)
+    b->next_at = now_us + g->cfg.keepalive_us;
+    if (b->answered || b->failed)
         return;
     b->failed = true;
     rmi_gather_push_error(g, RM_E_STUN_TIMEOUT, &g->stun[b->server], detail);

@@ -13,7 +13,7 @@
 #define AFTER_US RMI_SEC(12)  /* watched afterwards: nothing falls apart */
 #define NOTICE_US RMI_MS(100) /* until a host's owner hears of a change of its interfaces */
 #define GOAL_SHARE 0.99
-#define SEEDS 100
+#define SEEDS 300
 #define ENOUGH_FOR_SHARES 50
 
 enum kind { CUT, ONE_WAY, NEW_ADDRESS, DOWN_AND_UP, REBOUND, REBOUND_BEHIND_NATS, MOVED, KINDS };
