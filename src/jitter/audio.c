@@ -171,7 +171,8 @@ static enum rmi_audio_verdict place_packet(struct rmi_audio_buffer *b, const str
                                     .buf = p->buf ? rmi_buf_ref(p->buf) : NULL,
                                     .state = RMI_AUDIO_SLOT_HELD,
                                     .fec = p->fec,
-                                    .dtx = p->dtx};
+                                    .dtx = p->dtx,
+                                    .redundant = p->redundant};
     b->held++;
     if (b->held > b->stats.held_peak)
         b->stats.held_peak = b->held;

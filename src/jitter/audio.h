@@ -38,7 +38,8 @@ struct rmi_audio_packet {
     uint32_t duration; /* ticks; at most 120 ms (RFC 7587 4.2) */
     bool fec;          /* carries a copy of the packet before it (Opus in-band FEC) */
     bool dtx;          /* nothing but silence follows until the next packet (Opus: 1 or 2 bytes) */
-    bool redundant;    /* a repeated block (RFC 2198): its own number and timestamp, entered after its carrier */
+    bool redundant;    /* a repair: its own number and timestamp, entered after what it came with (RFC 2198), or sent
+                          again. Its arrival says nothing of the network */
     int64_t arrival_us;
     struct rmi_buf *buf; /* the buffer takes a reference of its own when it stores the packet; may be NULL */
     uint32_t offset, len;

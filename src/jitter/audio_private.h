@@ -25,7 +25,7 @@ struct rmi_audio_slot {
     uint32_t duration, offset, len;
     struct rmi_buf *buf;
     uint8_t state;
-    bool fec, fec_used, dtx;
+    bool fec, fec_used, dtx, redundant;
 };
 
 struct rmi_audio_buffer {

@@ -55,10 +55,12 @@ static struct rmi_audio_slot *playable_head(struct rmi_audio_buffer *b, int64_t 
     while ((head = head_of(b)) != NULL) {
         const int64_t end = head->ts + head->duration;
         const bool overtaken = b->playing && end <= b->next_ts;
+        /* A repair of what was filled in already would only lengthen the stream: what comes behind it is there. */
+        const bool filled_in = b->playing && head->redundant && b->debt > 0 && end <= b->next_ts + b->debt;
         const int64_t ceiling = rmi_max64(rmi_audio_wanted_us(b), b->config.max_delay_us);
         /* What was concealed already is not worth a delay over the ceiling. */
         const int64_t over = b->playing && b->debt > 0 ? rmi_audio_us(b, head->duration) + chunk_us : HOPELESS_US;
-        if (!overtaken && delay_of(b, now_us, head->ts) <= ceiling + over)
+        if (!overtaken && !filled_in && delay_of(b, now_us, head->ts) <= ceiling + over)
             return head;
         if (b->playing && !overtaken) {
             b->debt = rmi_max64(b->debt - (end - b->next_ts), 0);

@@ -170,6 +170,7 @@ static void remove_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
     rmi_ep_media_close(ep, p);
     rmi_ep_data_close(p);
     rmi_pc_destroy(&p->pc);
+    free(p->offer);
     free(p);
 }
 
@@ -330,6 +331,7 @@ void rmi_endpoint_destroy(struct rmi_endpoint **pep) {
         rmi_ep_media_close(ep, p);
         rmi_ep_data_close(p);
         rmi_pc_destroy(&p->pc);
+        free(p->offer);
         free(p);
     }
     rmi_ep_recovery_clear(ep);

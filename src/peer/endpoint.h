@@ -84,6 +84,7 @@ struct rmi_endpoint_config {
     bool channels_unreliable;              /* ours is unordered and nothing is sent twice */
     struct rmi_cc_limits rates;            /* of each connection's media; zeros: no congestion control */
     const struct rmi_cc_ops *cc;           /* NULL: rmi_cc_gcc */
+    int64_t sound_wait_us;                 /* see peer/rtp_session.h */
     bool rtcp_reports;                     /* see peer/rtp_session.h */
     int64_t rtcp_interval_us;
     int64_t unix_offset_us;

@@ -29,6 +29,7 @@ struct rmi_ep_peer {
     bool resend_candidates; /* the server refused some before the answer */
     bool tell;              /* say peer.disconnect when it ends here */
     bool offerer;           /* the first offer that stands was made here */
+    char *offer;            /* the first one, as it was sent, while it matters */
     bool superseded;        /* ends because another connection takes its place */
     int64_t deadline_us;    /* to be connected the first time */
     int64_t lost_us;        /* its path has been silent since; 0 = it is not */

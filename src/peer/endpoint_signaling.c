@@ -16,10 +16,18 @@ static void post_error(struct rmi_endpoint *ep, const char *peer_id, rm_err err,
     snprintf(ev->detail, sizeof ev->detail, "%s", detail && detail[0] ? detail : rm_strerror(err));
 }
 
+/* The first offer stays at hand until the connection is made: see joined_while_negotiating. */
+static void keep_offer(struct rmi_ep_peer *p, const char *sdp) {
+    free(p->offer);
+    p->offer = rmi_pc_steps_of(p->pc)->connected_us ? NULL : strdup(sdp); /* without memory for it: as told once */
+}
+
 void rmi_ep_signal_description(struct rmi_endpoint *ep, struct rmi_ep_peer *p, enum rmi_sdp_type type,
                                const char *sdp) {
     rm_err err = type == RMI_SDP_OFFER ? rmi_sig_client_offer(ep->sig, ep->now_us, p->id, sdp)
                                        : rmi_sig_client_answer(ep->sig, ep->now_us, p->id, sdp);
+    if (type == RMI_SDP_OFFER)
+        keep_offer(p, sdp);
     if (!err)
         return;
     if (type == RMI_SDP_OFFER && rmi_pc_steps_of(p->pc)->connected_us) {
@@ -59,7 +67,16 @@ static void replace_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
     drop_peer(ep, p);
 }
 
-static void found(struct rmi_endpoint *ep, const char *peer_id, bool offer) {
+/* A peer that has not connected yet comes to the room. What it offered may have overtaken this news, or the news comes
+ * twice: a peer that began anew offers anew. What we offered it may never have had: it gets the same text once more, so
+ * that it does not matter whether it has had it. */
+static void joined_while_negotiating(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
+    if (p->offerer && p->offer && rmi_pc_negotiated(p->pc)->state == RMI_JSEP_HAVE_LOCAL_OFFER)
+        (void)rmi_sig_client_offer(ep->sig, ep->now_us, p->id, p->offer);
+}
+
+/* `joined`: it came after us; else our own announcement names it. */
+static void found(struct rmi_endpoint *ep, const char *peer_id, bool joined) {
     rmi_ep_post(ep, RMI_EP_EV_PEER_FOUND, peer_id);
     rmi_ep_recovery_here(ep, peer_id);
     struct rmi_ep_peer *p = rmi_ep_find(ep, peer_id);
@@ -69,12 +86,16 @@ static void found(struct rmi_endpoint *ep, const char *peer_id, bool offer) {
             rmi_ep_path_retry(ep, p);
             return;
         }
+        if (joined) {
+            joined_while_negotiating(ep, p);
+            return;
+        }
         bool ours = p->offerer;
-        replace_peer(ep, p); /* half-done negotiation of an earlier signaling session */
+        replace_peer(ep, p); /* half-done negotiation of our earlier signaling session */
         if (ours)
             rmi_ep_recovery_resume(ep, peer_id);
     }
-    if (!offer || !ep->config.auto_connect)
+    if (joined || !ep->config.auto_connect)
         return;
     rm_err err = rmi_ep_offer_to(ep, peer_id);
     if (err)
@@ -255,10 +276,10 @@ static void handle(struct rmi_endpoint *ep, const struct rmi_sig_event *ev) {
             ep->ready_us = ep->now_us;
         rmi_ep_recovery_all_away(ep);
         for (size_t i = 0; i < ev->others_count && !ep->closed; i++)
-            found(ep, ev->others[i], true);
+            found(ep, ev->others[i], false);
         break;
     case RMI_SIG_EV_PEER_JOINED:
-        found(ep, ev->peer, false);
+        found(ep, ev->peer, true);
         break;
     case RMI_SIG_EV_PEER_LEFT:
         on_left(ep, ev->peer);

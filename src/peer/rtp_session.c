@@ -5,7 +5,9 @@
 #include <string.h>
 
 #define DEFAULT_INTERVAL_US RMI_SEC(1)
+#define DEFAULT_SOUND_WAIT_US RMI_MS(50) /* the default of jitter buffers */
 #define DEFAULT_HISTORY 1024
+#define SOUND_HISTORY 64 /* copies reach back 341 ms (14 bits, RFC 2198 3): of frames of 5 ms and more all */
 #define HISTORY_MOST 0x8000 /* half of the numbers: more are ambiguous */
 /* A random first number in the lower half: should its first packets be lost, the receiver still counts the turns of
  * the number as we do, on which SRTP's keystream depends (RFC 3711 3.3.1). */
@@ -26,6 +28,8 @@ rm_err rmi_rtp_session_create(const struct rmi_rtp_session_config *config, struc
         return RM_E_NO_MEMORY;
     s->config = *config;
     s->config.history_packets = history;
+    if (s->config.sound_wait_us == 0)
+        s->config.sound_wait_us = DEFAULT_SOUND_WAIT_US;
     if (s->config.rtcp_interval_us == 0)
         s->config.rtcp_interval_us = DEFAULT_INTERVAL_US;
     (void)snprintf(s->name, sizeof s->name, "%s", config->name ? config->name : "");
@@ -163,6 +167,8 @@ const struct rtps_codec *rtps_codec_of(const struct rtps_line *line, enum rmi_pa
 static void need_history(struct rmi_rtp_session *s, struct rtps_out *o) {
     const struct rtps_line *line = rtps_line_of(s, o->line);
     bool wanted = false;
+    for (size_t i = 0; line->kind == RMI_RTP_AUDIO && i < line->codec_count; i++)
+        wanted = wanted || line->codec[i].rtx_send != RMI_SDP_NO_PT;
     for (size_t i = 0; line->rtx_ssrc && i < line->codec_count; i++)
         wanted = wanted || (line->codec[i].rtx_send != RMI_SDP_NO_PT && (line->codec[i].feedback & RMI_FB_NACK));
     if (!wanted) {
@@ -171,12 +177,13 @@ static void need_history(struct rmi_rtp_session *s, struct rtps_out *o) {
     }
     if (o->history.slots)
         return;
-    o->history.slot = calloc(s->config.history_packets, sizeof *o->history.slot);
+    const size_t slots = line->kind == RMI_RTP_AUDIO ? SOUND_HISTORY : s->config.history_packets;
+    o->history.slot = calloc(slots, sizeof *o->history.slot);
     if (!o->history.slot) {
         rmi_log(s->config.log, RMI_LOG_RTP, RM_LOG_ERROR, "%s: no memory for retransmissions", s->name);
         return;
     }
-    o->history.slots = s->config.history_packets;
+    o->history.slots = slots;
     o->history.oldest = o->history.next = o->seq;
 }
 
@@ -276,7 +283,8 @@ int64_t rmi_rtp_session_next_deadline(const struct rmi_rtp_session *s) {
     int64_t at = rmi_min64(s->report_at, s->twcc_at);
     if (s->pace.on)
         at = rmi_min64(at, s->pace.next_us);
-    at = rmi_min64(at, rmi_nack_next_deadline(&s->in[RMI_RTP_VIDEO].nack));
+    for (int k = 0; k < RMI_RTP_KINDS; k++)
+        at = rmi_min64(at, rmi_nack_next_deadline(&s->in[k].nack));
     const struct rtps_out *o = &s->out[RMI_RTP_VIDEO];
     return o->key_pending ? rmi_min64(at, o->key_asked_us + RTPS_KEY_INTERVAL_US) : at;
 }
@@ -284,8 +292,9 @@ int64_t rmi_rtp_session_next_deadline(const struct rmi_rtp_session *s) {
 void rmi_rtp_session_timeout(struct rmi_rtp_session *s, int64_t now_us) {
     if (s->ended)
         return;
-    if (rmi_nack_next_deadline(&s->in[RMI_RTP_VIDEO].nack) <= now_us)
-        rtps_send_nacks(s, now_us);
+    for (int k = 0; k < RMI_RTP_KINDS; k++)
+        if (rmi_nack_next_deadline(&s->in[k].nack) <= now_us)
+            rtps_send_nacks(s, now_us, (enum rmi_rtp_kind)k);
     if (s->twcc_at <= now_us)
         rtps_send_twcc(s, now_us);
     if (s->report_at <= now_us)
@@ -310,6 +319,7 @@ void rmi_rtp_session_get_stats(const struct rmi_rtp_session *s, struct rmi_rtp_s
         out->in[k].ssrc = in->ssrc;
         out->out[k].active = o->line != RTPS_NONE && !s->ended;
         out->out[k].ssrc = o->ssrc;
+        out->out[k].loss = s->red.loss;
         for (size_t i = 0; in->has_ssrc && i < s->sources.count; i++) {
             const struct rmi_rtp_source *source = &s->sources.source[i];
             if (source->ssrc != in->ssrc)

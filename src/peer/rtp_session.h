@@ -27,7 +27,7 @@ struct rmi_rtp_in {
     uint32_t ssrc, timestamp;
     uint16_t seq;
     bool marker;
-    bool repaired; /* came by retransmission */
+    bool repaired; /* came by retransmission, or as a copy in a later packet */
     bool padding;  /* no payload, but its number counts */
     bool has_audio_level, voice;
     uint8_t audio_level;
@@ -73,6 +73,8 @@ struct rmi_rtp_session_config {
     const struct rmi_cc_ops *cc; /* NULL: rmi_cc_gcc */
     struct rmi_cc_share *share;  /* of the connections that leave by the same way; NULL: alone */
     double weight;               /* of its part of what they share; 0 = 1 */
+    int64_t sound_wait_us;  /* how late sound may be at most to be of use to its receiver: a repair that cannot come
+                               sooner is not asked for; 0 = 50 ms */
     size_t history_packets; /* most video packets kept for retransmission, power of two; 0 = 1024. They are kept for
                                a second and a round trip, as references: pools of batches need room for that */
 };
@@ -118,8 +120,10 @@ struct rmi_rtp_stream_stats {
     uint64_t frames;         /* sent batches; 0 for received */
     int64_t packets_lost;    /* cumulative: in: ours; out: as the remote reports */
     double fraction_lost;    /* 0..1, last interval */
+    double loss;             /* out: of all that we send, 0..1, smoothed; by transport-wide feedback or reports */
     int64_t jitter_us;       /* in: ours; out: as the remote reports */
     uint64_t nacks, plis, firs, retransmitted, rtx_packets, key_frames;
+    uint64_t redundant; /* copies of sound (RFC 2198): sent; received and of use */
     /* in: unknown payload type, a stranger's SSRC, far out of sequence, came already by the other way (first-hand or
      * retransmitted); out: asked for again and not sent (no RTX, too old, too soon, over the budget). */
     uint64_t dropped;

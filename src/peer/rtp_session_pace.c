@@ -285,11 +285,15 @@ void rtps_pace_sent(struct rmi_rtp_session *s, int64_t now_us, const struct rtps
 struct results {
     struct rmi_cc_result result[RMI_CC_RESULTS_MAX];
     size_t count;
+    unsigned packets, lost; /* of all */
 };
 
 static void take(struct rmi_rtp_session *s, int64_t now_us, struct results *r, uint16_t seq, int64_t arrived_us) {
-    if (rmi_cc_history_take(&s->pace.history, seq, arrived_us, &r->result[r->count]) &&
-        ++r->count == RMI_CC_RESULTS_MAX) {
+    if (!rmi_cc_history_take(&s->pace.history, seq, arrived_us, &r->result[r->count]))
+        return;
+    r->packets++;
+    r->lost += arrived_us == RMI_CC_LOST;
+    if (++r->count == RMI_CC_RESULTS_MAX) {
         rmi_cc_feedback(&s->pace.cc, now_us, r->result, r->count);
         r->count = 0;
     }
@@ -314,7 +318,7 @@ void rtps_pace_feedback(struct rmi_rtp_session *s, int64_t now_us, struct rmi_tw
     p->reference =
         p->has_reference ? rmi_twcc_unwrap_reference(p->reference, feedback->reference) : feedback->reference;
     p->has_reference = true;
-    results.count = 0;
+    results.count = results.packets = results.lost = 0;
     while (rmi_twcc_next(feedback, &arrival)) {
         take_lost(s, now_us, &results, next, arrival.seq);
         take(s, now_us, &results, arrival.seq, p->reference * RMI_TWCC_REFERENCE_US + arrival.since_reference_us);
@@ -322,6 +326,7 @@ void rtps_pace_feedback(struct rmi_rtp_session *s, int64_t now_us, struct rmi_tw
     }
     take_lost(s, now_us, &results, next, end);
     rmi_cc_feedback(&p->cc, now_us, results.result, results.count);
+    rtps_red_feedback(s, now_us, results.lost, results.packets);
     rate_changed(s, now_us);
 }
 

@@ -10,6 +10,7 @@
 #include "net/datagram.h"
 #include "peer/rtp_session.h"
 #include "rtp/nack.h"
+#include "rtp/payload/red.h"
 #include "rtp/rtcp.h"
 #include "rtp/source.h"
 #include "rtp/twcc.h"
@@ -23,7 +24,9 @@
 #define RTPS_RTT_UNKNOWN_US RMI_MS(100)  /* until a report says better */
 #define RTPS_RTT_LEAST_US RMI_MS(5)      /* below, timers and not paths decide when packets come */
 #define RTPS_RTT_MOST_US RMI_SEC(1)      /* above, a repair comes too late for a conversation */
+#define RTPS_NACK_REORDER_US RMI_MS(5)   /* grace for packets that overtook each other, before they are asked for */
 #define RTPS_SEEN_WINDOW 1024            /* numbers of which we know whether they came: three seconds of 720p */
+#define RTPS_FRAMES_PER_S_LEAST 8        /* sound: packets of 120 ms at most (RFC 7587 4.2) */
 #define RTPS_NONE (-1)
 
 /* ---- what was negotiated ---- */
@@ -31,7 +34,7 @@
 struct rtps_codec {
     enum rmi_payload_format format;
     uint8_t pt_send, pt_recv;
-    int16_t rtx_send, rtx_recv; /* RMI_SDP_NO_PT: none */
+    int16_t rtx_send, rtx_recv; /* of repairs: pictures sent again, sound with copies; RMI_SDP_NO_PT: none */
     uint32_t feedback;
     char *fmtp; /* the remote's; owned, may be NULL */
 };
@@ -100,6 +103,22 @@ struct rtps_pace {
     int64_t next_us;
 };
 
+#define RTPS_RED_ASKED_MAX 8 /* more at once are a burst that ends before their copies could leave */
+
+/* Copies of sound for what is lost of it (rtp_session_red.c). */
+struct rtps_red {
+    double loss;     /* of what we send, 0..1, smoothed */
+    unsigned copies; /* of each frame that it calls for */
+    unsigned lost, packets;
+    int64_t window_us;
+    bool has_feedback, has_report;
+    int64_t feedback_us;
+    uint32_t reported_seq;
+    int32_t reported_lost;
+    uint16_t asked[RTPS_RED_ASKED_MAX]; /* the remote misses these */
+    unsigned asked_count;
+};
+
 struct rtps_out {
     int line;     /* that we send on, RTPS_NONE */
     bool started; /* the numbers below are set */
@@ -139,6 +158,8 @@ struct rtps_in {
     uint16_t newest;                      /* of the numbers in `seen` */
     uint64_t seen[RTPS_SEEN_WINDOW / 64]; /* bit by number: it came, in one way or the other */
     struct rmi_nack nack;
+    uint32_t timestamp; /* of `newest`, and */
+    int64_t frame_us;   /* sound: between it and the one before, when both came */
     bool has_asked;
     int64_t asked_us; /* last key frame request of ours */
     uint8_t fir_seq;
@@ -166,6 +187,7 @@ struct rmi_rtp_session {
     int64_t rtt_us;   /* smoothed; 0: unknown */
     struct rmi_rtp_session_stats stats;
     struct rtps_pace pace;
+    struct rtps_red red;
     /* A packet under construction, RMI_HEADROOM in front and room behind for what a relay adds (net/datagram.h). */
     uint8_t packet[RMI_HEADROOM + RMI_DATAGRAM_MAX + RMI_HEADROOM];
 };
@@ -209,6 +231,24 @@ void rtps_resend(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind ki
 /* rtp_session_receive.c */
 void rtps_input_rtp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *data, size_t len);
 void rtps_in_end(struct rtps_in *in); /* the stream ended; another may begin */
+/* A packet of the stream, first-hand. False: it is not of the stream. */
+bool rtps_input_media(struct rmi_rtp_session *s, int64_t now_us, struct rtps_in *in, const struct rtps_codec *codec,
+                      const struct rmi_rtp_packet *p, const struct rmi_rtp_ext_values *ext);
+/* A copy of one, which may be there already. */
+void rtps_input_copy(struct rmi_rtp_session *s, int64_t now_us, struct rtps_in *in, const struct rtps_codec *codec,
+                     const struct rmi_rtp_packet *p);
+
+/* rtp_session_red.c */
+void rtps_red_input(struct rmi_rtp_session *s, int64_t now_us, struct rtps_in *in, const struct rtps_codec *codec,
+                    struct rmi_rtp_packet *p, const struct rmi_rtp_ext_values *ext);
+/* The payload with the copies that are to go with it. False: none, send it as it is. */
+bool rtps_red_build(struct rmi_rtp_session *s, const struct rtps_codec *codec, const struct rmi_rtp_batch *batch,
+                    uint32_t index, uint16_t seq, struct rmi_red *out);
+/* The next packet is to carry a copy of this one. False: too many are asked for. */
+bool rtps_red_ask(struct rmi_rtp_session *s, uint16_t seq);
+/* What became of packets of ours, by transport-wide feedback and by reports. */
+void rtps_red_feedback(struct rmi_rtp_session *s, int64_t now_us, unsigned lost, unsigned packets);
+void rtps_red_report(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtcp_report *report);
 
 /* rtp_session_rtcp.c */
 void rtps_input_rtcp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *data, size_t len);
@@ -240,7 +280,7 @@ void rtps_pace_timeout(struct rmi_rtp_session *s, int64_t now_us);
 /* Media runs: the first report is due soon. */
 void rtps_wake_reports(struct rmi_rtp_session *s, int64_t now_us);
 void rtps_send_report(struct rmi_rtp_session *s, int64_t now_us);
-void rtps_send_nacks(struct rmi_rtp_session *s, int64_t now_us);
+void rtps_send_nacks(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind);
 void rtps_send_twcc(struct rmi_rtp_session *s, int64_t now_us);
 
 #endif

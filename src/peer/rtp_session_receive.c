@@ -3,8 +3,6 @@
 #include "rtp/rtx.h"
 #include <string.h>
 
-/* Grace for packets that overtook each other, before they are asked for. */
-#define NACK_REORDER_US RMI_MS(5)
 #define NACK_TRIES 10
 /* A sender without RTX repeats lost packets in its own stream. This far behind they are no reordering, and must not
  * look like a new start to the statistics (RFC 3550 A.1 draws the same line). */
@@ -48,7 +46,7 @@ static void note_seen(struct rtps_in *in, uint16_t seq) {
 /* ---- streams ---- */
 
 static void forget_numbers(struct rtps_in *in, uint16_t first) {
-    const struct rmi_nack_config config = {.reorder_us = NACK_REORDER_US, .tries = NACK_TRIES};
+    const struct rmi_nack_config config = {.reorder_us = RTPS_NACK_REORDER_US, .tries = NACK_TRIES};
     rmi_nack_init(&in->nack, &config);
     memset(in->seen, 0, sizeof in->seen);
     in->newest = (uint16_t)(first - 1);
@@ -152,12 +150,11 @@ static int find_line(const struct rmi_rtp_session *s, const struct rmi_rtp_packe
 static void deliver(struct rmi_rtp_session *s, int64_t now_us, struct rtps_in *in, const struct rtps_codec *codec,
                     const struct rmi_rtp_packet *p, const struct rmi_rtp_ext_values *ext, bool repaired) {
     note_seen(in, p->seq);
-    if (s->line[in->line].kind == RMI_RTP_VIDEO && (codec->feedback & RMI_FB_NACK))
+    /* Of sound nothing is sent again but copies. */
+    if ((codec->feedback & RMI_FB_NACK) && (codec->format != RMI_PAYLOAD_OPUS || codec->rtx_recv != RMI_SDP_NO_PT))
         rmi_nack_input(&in->nack, p->seq, now_us);
     in->last_us = now_us;
     in->stats.format = codec->format;
-    in->stats.packets++;
-    in->stats.bytes += p->payload_len;
     const struct rmi_rtp_in packet = {.kind = s->line[in->line].kind,
                                       .format = codec->format,
                                       .ssrc = p->ssrc,
@@ -175,11 +172,26 @@ static void deliver(struct rmi_rtp_session *s, int64_t now_us, struct rtps_in *i
     s->config.ops.on_media(s->config.ctx, &packet);
 }
 
-static void input_media(struct rmi_rtp_session *s, int64_t now_us, struct rtps_in *in, const struct rtps_codec *codec,
-                        const struct rmi_rtp_packet *p, const struct rmi_rtp_ext_values *ext) {
+static void count(struct rtps_in *in, const struct rmi_rtp_packet *p) {
+    in->stats.packets++;
+    in->stats.bytes += p->payload_len;
+}
+
+/* How long a frame of sound is, from two neighbours. */
+static void note_frame(struct rtps_in *in, const struct rmi_rtp_packet *p) {
+    const int32_t ahead = rmi_seq_diff(p->seq, in->newest);
+    const uint32_t ticks = p->timestamp - in->timestamp;
+    if (ahead == 1 && ticks <= RTPS_CLOCK_AUDIO / RTPS_FRAMES_PER_S_LEAST)
+        in->frame_us = (int64_t)ticks * RTPS_US_PER_S / RTPS_CLOCK_AUDIO;
+    if (ahead > 0)
+        in->timestamp = p->timestamp;
+}
+
+bool rtps_input_media(struct rmi_rtp_session *s, int64_t now_us, struct rtps_in *in, const struct rtps_codec *codec,
+                      const struct rmi_rtp_packet *p, const struct rmi_rtp_ext_values *ext) {
     if (!adopt(s, now_us, in, p)) {
         in->stats.dropped++;
-        return;
+        return false;
     }
     const int32_t ahead = rmi_seq_diff(p->seq, in->newest);
     const bool repeat = ahead < -LATE_REPEAT && ahead > -RTPS_SEEN_WINDOW && !was_seen(in, p->seq);
@@ -189,7 +201,7 @@ static void input_media(struct rmi_rtp_session *s, int64_t now_us, struct rtps_i
         switch (rmi_rtp_source_input(source, p->seq, p->timestamp, p->payload_len, now_us)) {
         case RMI_RTP_SEQ_REFUSED:
             in->stats.dropped++;
-            return;
+            return false;
         case RMI_RTP_SEQ_RESTART:
             forget_numbers(in, p->seq);
             break;
@@ -199,11 +211,25 @@ static void input_media(struct rmi_rtp_session *s, int64_t now_us, struct rtps_i
         }
         if (was_seen(in, p->seq)) { /* its retransmission was faster */
             in->stats.dropped++;
-            return;
+            return true;
         }
     }
     s->twcc_media_ssrc = p->ssrc;
+    if (codec->format == RMI_PAYLOAD_OPUS)
+        note_frame(in, p);
+    count(in, p);
     deliver(s, now_us, in, codec, p, ext, repeat);
+    return true;
+}
+
+void rtps_input_copy(struct rmi_rtp_session *s, int64_t now_us, struct rtps_in *in, const struct rtps_codec *codec,
+                     const struct rmi_rtp_packet *p) {
+    const struct rmi_rtp_ext_values none = {0};
+    const int32_t ahead = rmi_seq_diff(p->seq, in->newest);
+    if (ahead <= -RTPS_SEEN_WINDOW || ahead >= 0 || was_seen(in, p->seq))
+        return;
+    in->stats.redundant++;
+    deliver(s, now_us, in, codec, p, &none, true);
 }
 
 /* A retransmission (RFC 4588 4): the packet it repeats, unless that is known already. */
@@ -236,6 +262,7 @@ static void input_rtx(struct rmi_rtp_session *s, int64_t now_us, struct rtps_in 
         return;
     }
     in->stats.retransmitted++;
+    count(in, p);
     deliver(s, now_us, in, codec, p, ext, true);
 }
 
@@ -272,8 +299,10 @@ void rtps_input_rtp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *da
         return;
     }
     rtps_wake_reports(s, now_us);
-    if (rtx)
+    if (rtx && codec->format == RMI_PAYLOAD_OPUS)
+        rtps_red_input(s, now_us, in, codec, &p, &ext);
+    else if (rtx)
         input_rtx(s, now_us, in, codec, &p, &ext);
     else
-        input_media(s, now_us, in, codec, &p, &ext);
+        (void)rtps_input_media(s, now_us, in, codec, &p, &ext);
 }

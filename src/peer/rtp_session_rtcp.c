@@ -26,6 +26,8 @@ static void input_reports(struct rmi_rtp_session *s, int64_t now_us, const struc
             o->stats.jitter_us = (int64_t)r->jitter * RTPS_US_PER_S / rtps_clock((enum rmi_rtp_kind)k);
             if (rmi_rtcp_round_trip_us(now_middle, r, &rtt))
                 note_rtt(s, rtt);
+            if (k == RMI_RTP_AUDIO)
+                rtps_red_report(s, now_us, r);
             rtps_pace_report(s, now_us, (enum rmi_rtp_kind)k, r, rtt);
         }
     }

@@ -86,6 +86,7 @@ struct outgoing {
     uint32_t ssrc;
     bool again; /* retransmission of this number */
     uint16_t original;
+    const struct rmi_red *red; /* in place of the payload; NULL: none */
 };
 
 /* Header, extensions and payload `i` of the batch into the session's room. 0: it does not fit. */
@@ -118,7 +119,10 @@ static size_t write_packet(struct rmi_rtp_session *s, int64_t now_us, const stru
         return 0;
     if (to->again)
         rmi_wr_u16(&w, to->original);
-    rmi_wr_bytes(&w, batch->data + payload->offset, payload->len);
+    if (to->red)
+        rmi_red_write(&w, to->red);
+    else
+        rmi_wr_bytes(&w, batch->data + payload->offset, payload->len);
     return w.failed ? 0 : w.pos;
 }
 
@@ -173,7 +177,13 @@ rm_err rtps_send_first(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_k
     const struct rtps_codec *codec = rtps_codec_of(line, batch->format);
     if (!codec)
         return RM_E_UNSUPPORTED;
-    const struct outgoing to = {.pt = codec->pt_send, .seq = (uint16_t)(o->seq + (o->missed ? 1 : 0)), .ssrc = o->ssrc};
+    struct rmi_red red;
+    struct outgoing to = {.pt = codec->pt_send, .seq = (uint16_t)(o->seq + (o->missed ? 1 : 0)), .ssrc = o->ssrc};
+    if (kind == RMI_RTP_AUDIO && codec->rtx_send != RMI_SDP_NO_PT &&
+        rtps_red_build(s, codec, batch, index, to.seq, &red)) {
+        to.pt = (uint8_t)codec->rtx_send;
+        to.red = &red;
+    }
     *len = write_packet(s, now_us, line, o, &to, batch, index);
     const rm_err err = emit(s, now_us, line, *len, cluster);
     if (err == RM_E_STATE) { /* nothing was protected, so the number is still free */
@@ -247,7 +257,7 @@ static enum resend resend(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rt
     struct rtps_sent *sent = history_find(&o->history, seq);
     const struct rtps_codec *codec = sent ? rtps_codec_of(rtps_line_of(s, o->line), sent->batch->format) : NULL;
     size_t len;
-    if (!codec || codec->rtx_send == RMI_SDP_NO_PT || !o->rtx_ssrc)
+    if (!codec || codec->rtx_send == RMI_SDP_NO_PT || (kind == RMI_RTP_VIDEO && !o->rtx_ssrc))
         return REFUSED;
     if (sent->resent && now_us - sent->resent_us < rtps_repair_rtt(s))
         return REFUSED; /* the copy may still arrive */
@@ -255,9 +265,9 @@ static enum resend resend(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rt
     rate_advance(&o->rate, now_us);
     if (rtps_rate_sum(o->rate.resent) + bytes > rtps_rate_sum(o->rate.sent) / RESEND_SHARE + RESEND_LEAST)
         return SPENT;
-    const rm_err err = s->pace.on && kind == RMI_RTP_VIDEO
-                           ? rtps_pace_again(s, now_us, seq, bytes)
-                           : rtps_send_again(s, now_us, kind, seq, RMI_CC_NO_PROBE, &len);
+    const rm_err err = kind == RMI_RTP_AUDIO ? (rtps_red_ask(s, seq) ? RM_OK : RM_E_LIMIT)
+                       : s->pace.on          ? rtps_pace_again(s, now_us, seq, bytes)
+                                             : rtps_send_again(s, now_us, kind, seq, RMI_CC_NO_PROBE, &len);
     if (err == RM_E_STATE)
         return SPENT;
     rtps_rate_note(&o->rate, now_us, bytes, true);
@@ -279,7 +289,7 @@ void rtps_resend(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind ki
             spent = spent || done == SPENT;
             if (done == RESENT) {
                 o->stats.retransmitted++;
-                o->stats.rtx_packets++;
+                o->stats.rtx_packets += kind == RMI_RTP_VIDEO;
             } else {
                 o->stats.dropped++;
             }

@@ -6,6 +6,7 @@
 #include "net/datagram.h"
 #include "peer/rtp_session.h"
 #include "rtp/packet.h"
+#include "rtp/payload/red.h"
 #include "rtp/rtcp.h"
 #include "rtp/twcc.h"
 #include "srtp/srtp.h"
@@ -18,6 +19,7 @@
 
 /* Two sessions on a link in virtual time that loses and delays. Not encrypted: that is the connection's. */
 #define KIT_PT_OPUS 111
+#define KIT_PT_RED 63
 #define KIT_PT_VP8 96
 #define KIT_PT_VP8_RTX 97
 #define KIT_PT_H264 102
@@ -56,7 +58,7 @@ struct kit_side {
     struct rmi_rtp_rate rate; /* the last one told */
     /* what went out first-hand: a check sum by number; 0: nothing, or it came */
     uint32_t sent_sum[RMI_RTP_KINDS][0x10000];
-    uint64_t rtp_out, rtcp_out, rtx_out, lost, rtp_out_bytes, rtx_out_bytes;
+    uint64_t rtp_out, rtcp_out, rtx_out, red_out, lost, rtp_out_bytes, rtx_out_bytes;
 };
 
 struct kit_flight {
@@ -99,6 +101,13 @@ static inline void kit_note_sent(struct kit_side *side, const uint8_t *data, siz
         return;
     }
     const enum rmi_rtp_kind kind = p.ssrc == KIT_SSRC_AUDIO(side->id) ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
+    if (p.pt == KIT_PT_RED) {
+        struct rmi_red red;
+        assert_int_equal(rmi_red_parse(p.payload, p.payload_len, &red), RM_OK);
+        p.payload = red.block[red.count - 1].data;
+        p.payload_len = red.block[red.count - 1].len;
+        side->red_out++;
+    }
     side->sent_sum[kind][p.seq] = kit_sum(p.payload, p.payload_len, p.timestamp);
     side->rtp_out++;
     side->rtp_out_bytes += len;

@@ -105,7 +105,8 @@ struct rmi_jsep_codec {
     const char *name; /* "opus", "VP9", "VP8", "H264": static */
     uint8_t pt_send;  /* what we put in packets */
     uint8_t pt_recv;  /* what the remote puts in its packets */
-    int16_t rtx_send; /* retransmission payload types, RMI_SDP_NO_PT = none */
+    int16_t rtx_send; /* payload types of repairs, RMI_SDP_NO_PT = none: retransmission of pictures (RFC 4588),
+                         redundant sound (RFC 2198) */
     int16_t rtx_recv;
     uint32_t clock;
     uint8_t channels;

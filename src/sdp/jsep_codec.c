@@ -5,11 +5,12 @@
 #include <string.h>
 
 #define VIDEO_FEEDBACK (RMI_FB_NACK | RMI_FB_NACK_PLI | RMI_FB_CCM_FIR | RMI_FB_TRANSPORT_CC | RMI_FB_GOOG_REMB)
+#define PT_TEXT 4     /* "127" */
 #define EXT_ID_MAX 14 /* one-byte headers (RFC 8285 4.2) */
 
 /* Payload types are those Chromium starts from, so that captures read alike. */
 static const struct jsep_codec_info codecs[RMI_JSEP_CODEC_COUNT] = {
-    [RMI_JSEP_OPUS] = {"opus", RMI_MEDIA_AUDIO, 48000, 2, 111, RMI_SDP_NO_PT, RMI_FB_TRANSPORT_CC},
+    [RMI_JSEP_OPUS] = {"opus", RMI_MEDIA_AUDIO, 48000, 2, 111, 63, RMI_FB_NACK | RMI_FB_TRANSPORT_CC},
     [RMI_JSEP_VP9] = {"VP9", RMI_MEDIA_VIDEO, 90000, 1, 98, 99, VIDEO_FEEDBACK},
     [RMI_JSEP_VP8] = {"VP8", RMI_MEDIA_VIDEO, 90000, 1, 96, 97, VIDEO_FEEDBACK},
     /* Upper case matters: Chromium negotiates "h264" and then sends nothing. */
@@ -169,6 +170,26 @@ void jsep_local_fmtp(enum rmi_jsep_codec_id id, const char *remote, char *out, s
 
 /* --- matching --- */
 
+/* "111/111" of payload type 111: copies are of the same codec as what they come with (RFC 2198 5). */
+static bool red_is_of(const char *fmtp, unsigned pt) {
+    char number[PT_TEXT];
+    const size_t len = (size_t)snprintf(number, sizeof number, "%u", pt);
+    while (strncmp(fmtp, number, len) == 0 && fmtp[len] == '/')
+        fmtp += len + 1;
+    return strcmp(fmtp, number) == 0;
+}
+
+static const struct rmi_sdp_codec *red_for(const struct rmi_sdp_media *m, const struct rmi_sdp_codec *c) {
+    for (size_t i = 0; i < m->codec_count; i++) {
+        const struct rmi_sdp_codec *red = &m->codecs[i];
+        bool rtcp_range = red->pt >= 64 && red->pt <= 95;
+        if (rmi_sdp_text_is_nocase(red->name, "red") && red->clock == c->clock && red->channels == c->channels &&
+            !rtcp_range && red_is_of(red->fmtp, c->pt))
+            return red;
+    }
+    return NULL;
+}
+
 static const struct rmi_sdp_codec *rtx_for(const struct rmi_sdp_media *m, const struct rmi_sdp_codec *c) {
     for (size_t i = 0; i < m->codec_count; i++) {
         const struct rmi_sdp_codec *rtx = &m->codecs[i];
@@ -195,7 +216,7 @@ static int best_format(enum rmi_jsep_codec_id id, const struct rmi_sdp_media *m,
 static struct rmi_jsep_codec agreed_codec(enum rmi_jsep_codec_id id, const struct rmi_sdp_media *m,
                                           const struct rmi_sdp_codec *c, const struct jsep_numbers *offered) {
     const struct jsep_codec_info *info = &codecs[id];
-    const struct rmi_sdp_codec *rtx = info->kind == RMI_MEDIA_VIDEO ? rtx_for(m, c) : NULL;
+    const struct rmi_sdp_codec *rtx = info->kind == RMI_MEDIA_VIDEO ? rtx_for(m, c) : red_for(m, c);
     struct rmi_jsep_codec out = {.id = id,
                                  .name = info->name,
                                  .pt_send = c->pt,
@@ -394,7 +415,7 @@ void jsep_mismatch_text(const struct rmi_jsep *j, const struct rmi_sdp_media *m,
     size_t theirs = 0;
     for (size_t i = 0; i < m->codec_count; i++) {
         const char *name = m->codecs[i].name;
-        bool listed = !name[0] || rmi_sdp_text_is_nocase(name, "rtx");
+        bool listed = !name[0] || rmi_sdp_text_is_nocase(name, "rtx") || rmi_sdp_text_is_nocase(name, "red");
         for (size_t k = 0; k < i && !listed; k++)
             listed = rmi_sdp_text_is_nocase(m->codecs[k].name, name);
         if (!listed) {

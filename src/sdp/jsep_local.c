@@ -72,12 +72,14 @@ static void add_codec(struct builder *b, struct rmi_sdp_media *m, enum rmi_jsep_
         b->failed = true;
         return;
     }
-    snprintf(fmtp, sizeof fmtp, "apt=%d", pt);
+    const bool red = info->kind == RMI_MEDIA_AUDIO;
+    snprintf(fmtp, sizeof fmtp, red ? "%d/%d" : "apt=%d", pt, pt);
     r->pt = (uint8_t)rtx;
-    r->name = "rtx";
+    r->name = red ? "red" : "rtx";
     r->clock = info->clock;
+    r->channels = red ? info->channels : r->channels;
     r->fmtp = keep(b, fmtp);
-    r->apt = (int16_t)pt;
+    r->apt = red ? RMI_SDP_NO_PT : (int16_t)pt;
 }
 
 static void add_codecs(struct builder *b, struct rmi_sdp_media *m, const struct jsep_section *s) {

@@ -31,7 +31,7 @@ struct jsep_transceiver {
 /* The numbers under which each codec and extension travels. */
 struct jsep_numbers {
     int16_t pt[RMI_JSEP_CODEC_COUNT];
-    int16_t rtx[RMI_JSEP_CODEC_COUNT];
+    int16_t rtx[RMI_JSEP_CODEC_COUNT]; /* of sound: redundancy */
     uint8_t ext[RMI_JSEP_EXT_COUNT];
 };
 

@@ -5,7 +5,7 @@
 static const char golden_offer_audio[] =
     "v=0\r\no=- 307445734561825860 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
     "a=group:BUNDLE 0 1 2\r\na=extmap-allow-mixed\r\na=msid-semantic: WMS *\r\n"
-    "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n"
+    "m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n"
     "a=ice-ufrag:uaaa\r\na=ice-pwd:a0123456789012345678901\r\na=ice-options:trickle\r\n"
     "a=fingerprint:sha-256 AA:AA\r\na=setup:actpass\r\n"
     "a=candidate:f1 1 udp 2130706431 192.0.2.1 5000 typ host\r\na=end-of-candidates\r\n"
@@ -13,8 +13,8 @@ static const char golden_offer_audio[] =
     "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"
     "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n"
     "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\na=sendrecv\r\na=msid:st au\r\n"
-    "a=rtcp-mux\r\na=rtcp-rsize\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\n"
-    "a=fmtp:111 minptime=10;useinbandfec=1\r\na=ssrc:286331153 cname:cn\r\n";
+    "a=rtcp-mux\r\na=rtcp-rsize\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\na=rtcp-fb:111 nack\r\n"
+    "a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\na=ssrc:286331153 cname:cn\r\n";
 static const char golden_offer_video[] =
     "m=video 9 UDP/TLS/RTP/SAVPF 98 99 96 97 102 103\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n"
     "a=ice-ufrag:uaaa\r\na=ice-pwd:a0123456789012345678901\r\na=ice-options:trickle\r\n"
@@ -341,7 +341,7 @@ static void numbers_of_the_first_offerer_stay(void **state) {
                 assert_string_equal(extension[e->id], e->uri);
             extension[e->id] = e->uri;
         }
-        assert_int_equal(sdp->media[m].codec_count, m ? 6 : 1);
+        assert_int_equal(sdp->media[m].codec_count, m ? 6 : 2);
     }
     assert_string_equal(meaning[98], "VP8");
     assert_string_equal(meaning[97], "rtx");

@@ -32,7 +32,8 @@ static void on_batch(void *ctx, const struct rmi_rtp_batch *b) {
     const uint32_t offset = (uint32_t)(b->data - rm_buf_data(b->buf)) + b->payload[0].offset;
     b->buf->len = rm_buf_size(b->buf);
     if (++e->seq % e->drop_every != 0)
-        rmi_audio_receiver_insert(e->receiver, 5, e->seq, b->timestamp, e->now_us, b->buf, offset, b->payload[0].len);
+        rmi_audio_receiver_insert(e->receiver, 5, e->seq, b->timestamp, e->now_us, b->buf, offset, b->payload[0].len,
+                                  false);
 }
 
 static void round_trip(struct ends *e, const rm_runtime_data *chunk) {

@@ -176,7 +176,7 @@ static inline void link_note(struct link *l, const rm_runtime_data *chunk) {
 static inline void link_arrive(struct link *l) {
     struct link_flight f = l->flights[0];
     memmove(l->flights, l->flights + 1, --l->flying * sizeof *l->flights);
-    rmi_audio_receiver_insert(l->receiver, f.ssrc, f.seq, f.timestamp, f.arrival_us, f.buf, 0, f.len);
+    rmi_audio_receiver_insert(l->receiver, f.ssrc, f.seq, f.timestamp, f.arrival_us, f.buf, 0, f.len, false);
     rmi_buf_unref(&f.buf);
 }
 

@@ -188,7 +188,7 @@ static void begin_stream(struct rmi_audio_receiver *r, uint32_t timestamp, int64
 }
 
 void rmi_audio_receiver_insert(struct rmi_audio_receiver *r, uint32_t ssrc, uint16_t seq, uint32_t timestamp,
-                               int64_t arrival_us, struct rmi_buf *buf, uint32_t offset, uint32_t len) {
+                               int64_t arrival_us, struct rmi_buf *buf, uint32_t offset, uint32_t len, bool repaired) {
     size_t ticks = 0;
     if (buf && offset <= buf->len && len <= buf->len - offset)
         ticks = rmi_opus_packet_samples(buf->data + offset, len, RMI_OPUS_CLOCK_HZ);
@@ -202,6 +202,7 @@ void rmi_audio_receiver_insert(struct rmi_audio_receiver *r, uint32_t ssrc, uint
                                             .duration = (uint32_t)ticks,
                                             .fec = rmi_opus_packet_has_fec(buf->data + offset, len),
                                             .dtx = len <= DTX_BYTES_MAX,
+                                            .redundant = repaired,
                                             .arrival_us = arrival_us,
                                             .buf = buf,
                                             .offset = offset,

@@ -26,10 +26,10 @@ struct rmi_audio_receiver_config {
 /* RM_E_INVALID_ARG, RM_E_NO_MEMORY. */
 rm_err rmi_audio_receiver_create(const struct rmi_audio_receiver_config *config, struct rmi_audio_receiver **out);
 void rmi_audio_receiver_destroy(struct rmi_audio_receiver **receiver);
-/* One packet's payload; `buf` holds it at offset..offset+len and a reference is taken. Malformed Opus is counted and
- * dropped. */
+/* One packet's payload; `buf` holds it at offset..offset+len and a reference is taken. `repaired`: not first-hand, thus
+ * later than the network made it. Malformed Opus is counted and dropped. */
 void rmi_audio_receiver_insert(struct rmi_audio_receiver *r, uint32_t ssrc, uint16_t seq, uint32_t timestamp,
-                               int64_t arrival_us, struct rmi_buf *buf, uint32_t offset, uint32_t len);
+                               int64_t arrival_us, struct rmi_buf *buf, uint32_t offset, uint32_t len, bool repaired);
 /* When to pull next; RMI_NEVER before the first packet, and again after a second without any. Ask after inserts and
  * pulls. Steps of a chunk, that end where packets need not wait: one that must be later comes up to 2 ms later, one
  * that may be earlier by 2 %, or by up to an eighth while there is much delay

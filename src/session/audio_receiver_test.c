@@ -195,7 +195,7 @@ static void put(struct rmi_audio_receiver *r, uint32_t ssrc, uint16_t seq, uint3
     if (len)
         memcpy(buf->data, data, len);
     buf->len = len;
-    rmi_audio_receiver_insert(r, ssrc, seq, ts, now, buf, 0, (uint32_t)len);
+    rmi_audio_receiver_insert(r, ssrc, seq, ts, now, buf, 0, (uint32_t)len, false);
     rmi_buf_unref(&buf);
 }
 
@@ -220,11 +220,11 @@ static void hostile_packets_are_counted_and_survived(void **state) {
     rmi_prng_seed(&prng, 11);
     assert_int_equal(rmi_audio_receiver_create(&config, &r), RM_OK);
     put(r, 1, 0, 0, 0, "", 0);
-    rmi_audio_receiver_insert(r, 1, 1, 0, 0, NULL, 0, 4);
+    rmi_audio_receiver_insert(r, 1, 1, 0, 0, NULL, 0, 4, false);
     struct rmi_buf *buf = rmi_buf_alloc(4, NULL);
     buf->len = 4;
-    rmi_audio_receiver_insert(r, 1, 1, 0, 0, buf, 2, 3);
-    rmi_audio_receiver_insert(r, 1, 1, 0, 0, buf, UINT32_MAX, UINT32_MAX);
+    rmi_audio_receiver_insert(r, 1, 1, 0, 0, buf, 2, 3, false);
+    rmi_audio_receiver_insert(r, 1, 1, 0, 0, buf, UINT32_MAX, UINT32_MAX, false);
     rmi_buf_unref(&buf);
     rmi_audio_receiver_get_stats(r, &s);
     assert_int_equal(s.malformed, 4);

@@ -20,7 +20,7 @@ static void insert_all(struct rmi_media_peer *p) {
     while ((packet = rmi_ring_pop(p->audio_ring))) {
         if (p->audio || !open_receiver(p))
             rmi_audio_receiver_insert(p->audio, packet->ssrc, packet->seq, packet->timestamp, packet->arrival_us,
-                                      packet->buf, (uint32_t)sizeof *packet, packet->len);
+                                      packet->buf, (uint32_t)sizeof *packet, packet->len, packet->repaired);
         rmi_media_free_packet(packet);
     }
 }

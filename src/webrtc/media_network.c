@@ -209,6 +209,7 @@ static void packet_in(void *ctx, void *peer, const struct rmi_rtp_in *in) {
                                         .seq = in->seq,
                                         .marker = in->marker,
                                         .padding = in->padding,
+                                        .repaired = in->repaired,
                                         .arrival_us = in->arrival_us,
                                         .len = (uint32_t)in->len};
     if (in->len)

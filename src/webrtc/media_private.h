@@ -30,7 +30,7 @@ struct rmi_media_packet {
     enum rmi_payload_format format;
     uint32_t ssrc, timestamp;
     uint16_t seq;
-    bool marker, padding;
+    bool marker, padding, repaired;
     int64_t arrival_us;
     uint32_t len;
 };

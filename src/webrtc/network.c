@@ -351,6 +351,7 @@ static rm_err create_endpoint(struct rm_webrtc *t) {
         .media = rmi_media_ops(t->media),
         .channels = t->config.enable_data_channel ? rmi_data_ops(t->data) : (struct rmi_endpoint_data_ops){0},
         .channels_unreliable = t->config.data_channel_mode == RM_DATA_CHANNEL_UNRELIABLE,
+        .sound_wait_us = RMI_MS(t->config.jitter_buffer_size_ms),
         .rates = rmi_media_limits(&t->config),
         .rtcp_reports = t->config.enable_rtcp,
         .rtcp_interval_us = RMI_MS(t->config.rtcp_interval_ms),

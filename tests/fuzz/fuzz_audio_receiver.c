@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         play(r, &config, now_us);
         const uint32_t late = flags & 16 ? LATE_BY : 0;
         rmi_audio_receiver_insert(r, ssrc, (uint16_t)(seq - late), timestamp - late * step, now_us, buf, 0,
-                                  (uint32_t)len);
+                                  (uint32_t)len, passed % 2);
         rm_buf_unref(&buf);
         play(r, &config, now_us);
     }

@@ -295,7 +295,9 @@ static void open_now(void *ctx, int64_t now_us) {
     snprintf(name, sizeof name, "sig%zu", m->conn_count);
     c->pipe = rmt_pipe_create(m->v, &(struct rmt_pipe_config){.name = name,
                                                               .delay_us = m->config.signaling_delay_us,
-                                                              .jitter_us = m->config.signaling_jitter_us});
+                                                              .jitter_us = m->config.signaling_jitter_us,
+                                                              .dup_p = m->config.signaling_dup_ppm,
+                                                              .reorder_p = m->config.signaling_reorder_ppm});
     rmt_pipe_attach(c->pipe, 0, p->host, peer_on_pipe, c);
     rmt_pipe_attach(c->pipe, 1, m->server_host, server_on_pipe, c);
     RMT_CHECK_INT(m->v, rmi_sig_server_open(m->core, rmt_host_now(m->server_host), &c->core), RM_OK);
@@ -407,6 +409,7 @@ struct rmt_peer *rmt_mesh_add(struct rmt_mesh *m, struct rmt_host *host, const s
         ec.media = *o->media;
         ec.rates = o->rates;
         ec.cc = o->cc;
+        ec.sound_wait_us = o->sound_wait_us;
         ec.rtcp_reports = true;
         ec.unix_offset_us = RMI_SEC(RMT_VIRTUAL_EPOCH_S) + rmt_host_wall(host) - rmt_host_now(host);
     }
@@ -458,6 +461,20 @@ void rmt_peer_kill(struct rmt_peer *p) {
         p->conn = NULL;
     }
     bury(p);
+}
+
+void rmt_peer_free(struct rmt_peer **pp) {
+    struct rmt_peer *p = *pp;
+    struct rmt_mesh *m = p->mesh;
+    RMT_CHECK(m->v, p->dead);
+    for (size_t i = 0; i < m->peer_count; i++)
+        if (m->peers[i] == p) {
+            m->peer_count--;
+            memmove(m->peers + i, m->peers + i + 1, (m->peer_count - i) * sizeof m->peers[0]);
+            break;
+        }
+    free(p);
+    *pp = NULL;
 }
 
 void rmt_peer_interfaces_changed(struct rmt_peer *p) {

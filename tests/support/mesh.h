@@ -18,9 +18,11 @@ struct rmt_peer;
 struct rmt_mesh_config {
     int64_t signaling_delay_us; /* one way between a peer and the server */
     int64_t signaling_jitter_us;
-    bool signaling_moves;  /* signaling connections break unnoticed with the address they began at, as TCP does */
-    size_t room_max_peers; /* 0 = the server's default */
-    struct rmi_log *log;   /* NULL = silent; or rmt_mesh_log of an earlier step */
+    uint32_t signaling_dup_ppm,
+        signaling_reorder_ppm; /* of the messages each way; no WebSocket does that, proxies may */
+    bool signaling_moves;      /* signaling connections break unnoticed with the address they began at, as TCP does */
+    size_t room_max_peers;     /* 0 = the server's default */
+    struct rmi_log *log;       /* NULL = silent; or rmt_mesh_log of an earlier step */
 };
 
 /* Seeds OpenSSL too. The server's host is added to the network as "signaling". */
@@ -40,6 +42,7 @@ struct rmt_peer_options {
     enum rmi_jsep_codec_id video_first;         /* RMI_JSEP_OPUS = 0: VP9 */
     struct rmi_cc_limits rates;                 /* zeros: no congestion control */
     const struct rmi_cc_ops *cc;                /* NULL: rmi_cc_gcc */
+    int64_t sound_wait_us;                      /* see peer/rtp_session.h */
     const struct rmi_endpoint_media_ops *media; /* copied; NULL: packets are counted (rmt_peer_rtp_received) */
     struct rmi_endpoint_data_ops channels;      /* zeros: no association is made */
 };
@@ -48,6 +51,7 @@ struct rmt_peer *rmt_mesh_add(struct rmt_mesh *mesh, struct rmt_host *host, cons
 void rmt_peer_start(struct rmt_peer *p);
 void rmt_peer_close(struct rmt_peer *p); /* says goodbye */
 void rmt_peer_kill(struct rmt_peer *p);  /* the process dies: nothing is said, its sockets vanish */
+void rmt_peer_free(struct rmt_peer **p); /* after close or kill; else the mesh does it at its end */
 
 struct rmi_endpoint *rmt_peer_endpoint(const struct rmt_peer *p); /* NULL after close or kill */
 int64_t rmt_peer_now(const struct rmt_peer *p);                   /* its host's clock */

@@ -306,6 +306,7 @@ struct rmt_studio *rmt_studio_add(struct rmt_mesh *mesh, struct rmt_host *host, 
                                                .ctx = s};
     struct rmt_peer_options o = *options;
     o.media = &ops;
+    o.sound_wait_us = c->max_delay_us;
     if (o.rates.max_bps <= 0)
         o.rates = (struct rmi_cc_limits){.min_bps = RATE_MIN_BPS, .start_bps = VIDEO_BPS, .max_bps = RATE_MAX_BPS};
     s->peer = rmt_mesh_add(mesh, host, &o);

@@ -239,7 +239,7 @@ void rmt_line_packet(void *studio, void *line, const struct rmi_rtp_in *in) {
     if (in->kind == RMI_RTP_AUDIO) {
         note_fate(l, in);
         rmi_audio_receiver_insert(l->sound, in->ssrc, in->seq, in->timestamp, in->arrival_us, buf, 0,
-                                  (uint32_t)in->len);
+                                  (uint32_t)in->len, in->repaired);
         if (!l->sound_task) /* otherwise it comes when it said, as a sleeping thread does */
             arm(l, &l->sound_task, in->arrival_us, on_sound_task);
     } else {
