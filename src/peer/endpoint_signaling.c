@@ -215,7 +215,10 @@ static void on_disconnected(struct rmi_endpoint *ep, const char *from, const cha
         return;
     }
     char detail[256];
-    snprintf(detail, sizeof detail, "the peer gave up: %.200s", reason[0] ? reason : "no reason given");
+    snprintf(detail, sizeof detail, "the peer gave up: %.200s",
+             session     ? rm_err_name(err)
+             : reason[0] ? reason
+                         : "no reason given");
     if (!was_up && ep->relay_err && (err == RM_E_ICE_FAILED || err == RM_E_ICE_NO_RELAY))
         err = ep->relay_err; /* it found no path, and the one missing is ours: the better reason */
     p->tell = false;
