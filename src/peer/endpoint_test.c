@@ -540,8 +540,33 @@ static void closing_ends_all_waits(void **state) {
     close_bench(&b);
 }
 
+/* News that a peer joined comes late or twice: what it offered stands, and what it was offered it is offered again. */
+static void a_join_told_late_or_twice_ends_nothing(void **state) {
+    (void)state;
+    struct bench b;
+    char *offer = someones_offer("theirs"), *first = NULL, *again = NULL;
+    open_bench(&b, "me", 10);
+    announce(&b, json_pack("[s]", "ours"));
+    say(&b, notification("peer.offer", "theirs", "sdp", offer));
+    const struct rmi_pc *theirs = rmi_endpoint_peer(b.ep, "theirs"), *ours = rmi_endpoint_peer(b.ep, "ours");
+    count_sent(&b, "peer.offer", &first);
+    for (int i = 0; i < 2; i++)
+        for (int mine = 0; mine < 2; mine++)
+            say(&b,
+                json_pack("{s:s, s:{s:s}}", "method", "peer.joined", "params", "peer_id", mine ? "ours" : "theirs"));
+    assert_ptr_equal(rmi_endpoint_peer(b.ep, "theirs"), theirs);
+    assert_ptr_equal(rmi_endpoint_peer(b.ep, "ours"), ours);
+    assert_int_equal(count_sent(&b, "peer.offer", &again), 3);
+    assert_string_equal(again, first);
+    free(first);
+    free(again);
+    free(offer);
+    close_bench(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_join_told_late_or_twice_ends_nothing),
         cmocka_unit_test(the_newcomer_offers_to_everybody),
         cmocka_unit_test(max_peers_holds_both_ways),
         cmocka_unit_test(unasked_messages_are_counted_and_dropped),

@@ -15,7 +15,8 @@
  * causes them; of this object they may call only rmi_sig_server_closed() (e.g. when a send fails).
  * An id that is taken is refused, unless the announcement carries the same `instance` (a secret of the client, matching
  * [A-Za-z0-9_-]{1,64}) as its holder's: then it is the same client on a new connection, which takes the old one's
- * place; the others are told that it joined, not that it left. */
+ * place; the others are told that it joined, not that it left. On the same connection it is that announcement once
+ * more, and answered again. */
 
 struct rmi_sig_server;
 

@@ -107,6 +107,15 @@ static struct conn *former_self(const struct call *call, struct conn *holder) {
     return holder && holder != call->c && *instance && !strcmp(holder->instance, instance) ? holder : NULL;
 }
 
+/* The same announcement once more on the same connection, as after something repeated it on the way: it is answered as
+ * the first time, as an error that overtook that answer would send its client away. */
+static bool repeats_itself(const struct call *call, const char *name, const char *peer_id) {
+    const struct conn *c = call->c;
+    const char *instance = instance_of(call->rpc.params);
+    return c->room && !c->own && *instance && !strcmp(c->instance, instance) && !strcmp(c->peer_id, peer_id) &&
+           !strcmp(c->room->name, name);
+}
+
 static void enter_room(struct call *call, struct room *room, const char *peer_id) {
     struct conn *c = call->c;
     const json_t *params = call->rpc.params;
@@ -153,6 +162,10 @@ static void on_announce(struct call *call) {
     }
     if (!user_data_ok(json_object_get(params, "user_data"))) {
         refuse(call, RMI_RPC_INVALID_PARAMS, "user_data must be an object of at most 1024 bytes", NULL);
+        return;
+    }
+    if (repeats_itself(call, name, peer_id)) {
+        reply(call, announce_result(call->c));
         return;
     }
     if (call->c->own)

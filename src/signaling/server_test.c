@@ -434,8 +434,34 @@ static void cut_and_damaged_messages_do_no_harm(void **state) {
     rig_close(&r);
 }
 
+/* Told twice by whatever is between, an announcement is no second client: its first answer must not be contradicted.
+ * Without an instance, or from another connection, it is refused as ever. */
+static void an_announcement_repeated_on_the_way_is_answered_again(void **state) {
+    (void)state;
+    static const char with[] = "{\"id\":1,\"method\":\"peer.announce\",\"params\":"
+                               "{\"peer_id\":\"%s\",\"instance\":\"secret\"}}";
+    struct rig r;
+    char text[256];
+    rig_open(&r, 0, NULL);
+    const uint64_t ann = join(&r, with, "ann"), bob = join(&r, ANNOUNCE, "bob");
+    drop_inbox(&r, ann);
+    drop_inbox(&r, bob);
+    snprintf(text, sizeof text, with, "ann");
+    say(&r, ann, text);
+    expect(&r, ann, "{'id':1,'result':{'success':true,'peer_id':'ann','peers_count':2,'other_peers':['bob']}}");
+    expect_nothing(&r, bob);
+    snprintf(text, sizeof text, with, "eve"); /* another id on this connection */
+    say(&r, ann, text);
+    expect_error(&r, ann, RMI_RPC_INVALID_PARAMS);
+    snprintf(text, sizeof text, ANNOUNCE, "bob");
+    say(&r, bob, text);
+    expect_error(&r, bob, RMI_RPC_INVALID_PARAMS);
+    rig_close(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_announcement_repeated_on_the_way_is_answered_again),
         cmocka_unit_test(configurations_are_checked),
         cmocka_unit_test(both_dialects_meet_in_one_room),
         cmocka_unit_test(rooms_are_apart_and_vanish_with_their_last_peer),
