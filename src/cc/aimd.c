@@ -8,13 +8,17 @@
 #define GROWTH_LEAST_BPS 1000.0
 #define ACKED_FACTOR 1.5 /* no rate above this times what arrives: nothing proves it */
 #define ACKED_SLACK_BPS 10000.0
-#define RESPONSE_EXTRA_S 0.1 /* of estimator and feedback, on top of the round trip */
-#define RESPONSE_FACTOR 2.0
+#define ADDITIVE_BPS 24000.0      /* a second, near the known capacity: a packet in twice (100 + 100) ms */
+#define ADDITIVE_FAST_BPS 60000.0 /* beyond it */
+#define SHARE_MOST 0.08           /* of the rate, a second */
+#define SHARE_FAST_MOST 0.12
+/* Who has less grows faster, so that shares even out within a few cuts. */
+#define LIFT_BPS 1e6
+#define LIFT_LEAST 0.5
+#define LIFT_MOST 1.7
 #define ADDITIVE_LEAST_BPS 4000.0 /* a second */
 /* And this part of the rate: at 10 Mbit/s a packet each response time would take 70 s to make up for one cut. */
 #define ADDITIVE_SHARE 0.01
-#define FRAMES_PER_S 30.0
-#define PACKET_BITS 9600.0 /* 1200 bytes */
 #define RTT_START_S 0.2
 #define RTT_SMOOTHING 0.125 /* as TCP's (RFC 6298 2.3) */
 #define CUT_APART_LEAST_US RMI_MS(10)
@@ -77,18 +81,22 @@ static void check_link(struct rmi_cc_aimd *a, double acked_bps, bool above) {
 
 /* ---- up and down ---- */
 
+/* The same for every flow, however fast it is and however long its path: only so do flows that share a bottleneck come
+ * to the same rate (libwebrtc's depends on both: of five flows with 20 to 300 ms round trip one had a quarter of
+ * another). */
 static double additive_bps(const struct rmi_cc_aimd *a, double seconds) {
-    const double frame_bits = a->bps / FRAMES_PER_S;
-    const double packet_bits = frame_bits / ceil(frame_bits / PACKET_BITS);
-    const double response_s = (a->rtt_s + RESPONSE_EXTRA_S) * RESPONSE_FACTOR;
-    return fmax(fmax(packet_bits / response_s, ADDITIVE_SHARE * a->bps), ADDITIVE_LEAST_BPS) * seconds;
+    const bool known = a->link_kbps > 0;
+    const double lift = fmin(fmax(LIFT_BPS / a->bps, known ? LIFT_LEAST : 1), LIFT_MOST);
+    const double step =
+        fmin(known ? ADDITIVE_BPS : ADDITIVE_FAST_BPS, (known ? SHARE_MOST : SHARE_FAST_MOST) * a->bps) * lift;
+    return fmax(fmax(step, ADDITIVE_SHARE * a->bps), ADDITIVE_LEAST_BPS) * seconds;
 }
 
 static void increase(struct rmi_cc_aimd *a, int64_t now_us, double acked_bps, bool app_limited) {
     check_link(a, acked_bps, true);
-    if (a->known_bps > 0 && acked_bps > OUTGROWN * a->known_bps) {
-        a->known_bps = 0;
-        a->outgrown = now_us - a->cut_us >= CALM_US;
+    if (a->known_bps > 0 && acked_bps > OUTGROWN * a->known_bps && now_us - a->cut_us >= CALM_US) {
+        a->known_bps = acked_bps; /* and half more than this, the next time */
+        a->outgrown = true;
     }
     const double seconds = a->has_changed ? fmin((double)(now_us - a->changed_us) / US_PER_S, 1) : 0;
     const double limit = acked_bps > 0 ? ACKED_FACTOR * acked_bps + ACKED_SLACK_BPS : a->bps;
@@ -96,8 +104,8 @@ static void increase(struct rmi_cc_aimd *a, int64_t now_us, double acked_bps, bo
     a->changed_us = now_us;
     if (app_limited || a->bps >= limit)
         return;
-    const double more = a->link_kbps > 0 ? additive_bps(a, seconds)
-                                         : fmax(a->bps * (pow(GROWTH, seconds) - 1), GROWTH_LEAST_BPS * seconds);
+    const double more =
+        a->cut_us ? additive_bps(a, seconds) : fmax(a->bps * (pow(GROWTH, seconds) - 1), GROWTH_LEAST_BPS * seconds);
     set_rate(a, fmin(a->bps + more, limit));
 }
 

@@ -19,7 +19,7 @@ struct rmi_cc_aimd {
     int64_t changed_us;   /* last increase or cut */
     double link_kbps;     /* what arrived when the queue grew, smoothed; 0: not known */
     double link_variance; /* relative to link_kbps */
-    double known_bps;     /* what arrived when it was cut last; 0: not yet, or outgrown */
+    double known_bps;     /* what arrived when it was cut last; 0: not yet */
     int64_t cut_us;
     bool outgrown; /* clearly more arrives than fitted then: taken by the owner */
     double rtt_s;  /* smoothed */

@@ -14,6 +14,8 @@
 #define CB_RTTS 10.0
 #define CB_REPORTS 3.0
 #define PAUSE_US RMI_SEC(1) /* nothing sent for so long: what is not sent is not reported either */
+/* Reports in a row: the first one may tell of a moment before congestion control had heard of anything. */
+#define CONGESTED_REPORTS 2
 #define US_PER_S 1e6
 
 static void begin_anew(struct rmi_breaker *b) {
@@ -75,9 +77,13 @@ static bool congested(const struct rmi_breaker *b, int64_t frame_us) {
     /* Slower than a packet in each interval: the loss figures mean nothing (4.3). */
     if (us <= 0 || lost <= 0 || packets < us / fmax(b->interval_us, b->rtt_us))
         return false;
+    /* What is sent by now counts, not what was: a control that has slowed down already is no reason to trip. */
+    const unsigned last = (b->next + RMI_BREAKER_REPORTS - 2) % RMI_BREAKER_REPORTS;
+    const double now_bytes = (double)(b->bytes - b->bytes_at[last]);
+    const int64_t now_us = b->report[(b->next + RMI_BREAKER_REPORTS - 1) % RMI_BREAKER_REPORTS].took_us;
     const double p = lost / us, size = bytes / packets;
     const double tcp = size / (b->rtt_us / US_PER_S * sqrt(2 * p / 3));
-    return bytes / (us / US_PER_S) > TCP_FACTOR * tcp;
+    return now_us > 0 && now_bytes / ((double)now_us / US_PER_S) > TCP_FACTOR * tcp;
 }
 
 static void note(struct rmi_breaker *b, int64_t now_us, double lost, uint32_t highest, int64_t rtt_us) {
@@ -111,7 +117,8 @@ enum rmi_breaker_cause rmi_breaker_reported(struct rmi_breaker *b, int64_t now_u
         begin_anew(b);
         return RMI_BREAKER_MEDIA_TIMEOUT;
     }
-    if (congested(b, frame_us)) {
+    b->congested = congested(b, frame_us) ? b->congested + 1 : 0;
+    if (b->congested >= CONGESTED_REPORTS) {
         begin_anew(b);
         return RMI_BREAKER_CONGESTION;
     }

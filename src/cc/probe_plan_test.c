@@ -116,9 +116,9 @@ static void an_outgrown_capacity_is_probed_for(void **state) {
     rmi_cc_probe_plan_outgrown(&p, RMI_SEC(2)); /* too soon */
     assert_true(poll(&p, RMI_MS(2900), false) == 0);
     rmi_cc_probe_plan_outgrown(&p, RMI_SEC(4));
-    assert_true(poll(&p, RMI_SEC(4), false) == 1400e3);
-    rmi_cc_probe_plan_estimate(&p, RMI_SEC(4), 1300e3); /* and on */
-    assert_true(poll(&p, RMI_SEC(4), false) == 2600e3);
+    assert_true(poll(&p, RMI_SEC(4), false) == 1050e3);
+    rmi_cc_probe_plan_estimate(&p, RMI_SEC(4), 1000e3); /* and no further */
+    assert_true(poll(&p, RMI_SEC(4), false) == 0);
 }
 
 int main(void) {
