@@ -7,37 +7,33 @@
 #define SHARE_LEAST 0.85 /* of what it gets when the way back is free */
 
 static double forward(struct rmt_sim *sim, uint64_t seed, bool congested) {
-  static const struct {
-    double at_s, bps;
-  } there[] = {{0, 2e6}, {20, 1e6}, {40, 0.5e6}, {60, 2e6}},
-    back[] = {{0, 2e6}, {35, 0.8e6}, {70, 2e6}};
-  struct road r;
-  road_open(&r, sim, seed, there[0].bps, RMI_MS(300), RMI_MS(50));
-  struct road_flow *f = road_add(&r, &(struct road_flow_config){0});
-  road_add(&r, &(struct road_flow_config){.backward = true});
-  for (int s = 0; s < 100; s += 5) {
-    for (size_t i = 0; i < sizeof there / sizeof there[0]; i++)
-      if ((int)there[i].at_s == s)
-        road_capacity(&r, RMT_UP, there[i].bps);
-    for (size_t i = 0; i < sizeof back / sizeof back[0]; i++)
-      if ((int)back[i].at_s == s)
-        road_capacity(&r, RMT_DOWN, congested ? back[i].bps : 20e6);
-    road_run(&r, 5);
-  }
-  const double bps = road_rate(f, 10, 100);
-  road_close(&r);
-  return bps;
+    static const struct {
+        double at_s, bps;
+    } there[] = {{0, 2e6}, {20, 1e6}, {40, 0.5e6}, {60, 2e6}}, back[] = {{0, 2e6}, {35, 0.8e6}, {70, 2e6}};
+    struct road r;
+    road_open(&r, sim, seed, there[0].bps, RMI_MS(300), RMI_MS(50));
+    struct road_flow *f = road_add(&r, &(struct road_flow_config){0});
+    road_add(&r, &(struct road_flow_config){.backward = true});
+    for (int s = 0; s < 100; s += 5) {
+        for (size_t i = 0; i < sizeof there / sizeof there[0]; i++)
+            if ((int)there[i].at_s == s)
+                road_capacity(&r, RMT_UP, there[i].bps);
+        for (size_t i = 0; i < sizeof back / sizeof back[0]; i++)
+            if ((int)back[i].at_s == s)
+                road_capacity(&r, RMT_DOWN, congested ? back[i].bps : 20e6);
+        road_run(&r, 5);
+    }
+    const double bps = road_rate(f, 10, 100);
+    road_close(&r);
+    return bps;
 }
 
 static void scenario(uint64_t seed, struct rmt_sim *sim) {
-  const double with = forward(sim, seed, true),
-               without = forward(sim, seed, false);
-  printf("5.3: %.0f kbit/s forward, %.0f with a free way back\n", with / 1000,
-         without / 1000);
-  RMT_CHECK(NULL, with >= SHARE_LEAST * without);
+    const double with = forward(sim, seed, true), without = forward(sim, seed, false);
+    printf("5.3: %.0f kbit/s forward, %.0f with a free way back\n", with / 1000, without / 1000);
+    RMT_CHECK(NULL, with >= SHARE_LEAST * without);
 }
 
 int main(int argc, char **argv) {
-  return rmt_sim_main(argc, argv, scenario, NULL, 4,
-                      "congestion_of_the_way_back_costs_little");
+    return rmt_sim_main(argc, argv, scenario, NULL, 8, "congestion_of_the_way_back_costs_little");
 }

@@ -10,30 +10,23 @@
 #define JAIN_LEAST_AFTER_DROP 0.7
 
 static void scenario(uint64_t seed, struct rmt_sim *sim) {
-  static const double plan[] = {4e6, 2e6, 3.5e6, 1e6, 2e6};
-  struct road r;
-  road_open(&r, sim, seed, plan[0], RMI_MS(300), RMI_MS(50));
-  road_add(&r, &(struct road_flow_config){0});
-  road_add(&r, &(struct road_flow_config){0});
-  for (size_t i = 0; i < sizeof plan / sizeof plan[0]; i++) {
-    road_capacity(&r, RMT_UP, plan[i]);
-    road_run(&r, 25);
-    const double jain =
-        road_jain(&r, 0, 2, 25.0 * (double)i + 10, 25.0 * (double)i + 25);
-    printf("5.2 at %.1f Mbit/s: %.0f and %.0f kbit/s, Jain %.3f\n",
-           plan[i] / 1e6,
-           road_rate(&r.flow[0], 25.0 * (double)i + 10, 25.0 * (double)i + 25) /
-               1000,
-           road_rate(&r.flow[1], 25.0 * (double)i + 10, 25.0 * (double)i + 25) /
-               1000,
-           jain);
-    RMT_CHECK(r.v,
-              jain >= (plan[i] < 2e6 ? JAIN_LEAST_AFTER_DROP : JAIN_LEAST));
-  }
-  road_close(&r);
+    static const double plan[] = {4e6, 2e6, 3.5e6, 1e6, 2e6};
+    struct road r;
+    road_open(&r, sim, seed, plan[0], RMI_MS(300), RMI_MS(50));
+    road_add(&r, &(struct road_flow_config){0});
+    road_add(&r, &(struct road_flow_config){0});
+    for (size_t i = 0; i < sizeof plan / sizeof plan[0]; i++) {
+        road_capacity(&r, RMT_UP, plan[i]);
+        road_run(&r, 25);
+        const double jain = road_jain(&r, 0, 2, 25.0 * (double)i + 10, 25.0 * (double)i + 25);
+        printf("5.2 at %.1f Mbit/s: %.0f and %.0f kbit/s, Jain %.3f\n", plan[i] / 1e6,
+               road_rate(&r.flow[0], 25.0 * (double)i + 10, 25.0 * (double)i + 25) / 1000,
+               road_rate(&r.flow[1], 25.0 * (double)i + 10, 25.0 * (double)i + 25) / 1000, jain);
+        RMT_CHECK(r.v, jain >= (plan[i] < 2e6 ? JAIN_LEAST_AFTER_DROP : JAIN_LEAST));
+    }
+    road_close(&r);
 }
 
 int main(int argc, char **argv) {
-  return rmt_sim_main(argc, argv, scenario, NULL, 4,
-                      "two_flows_follow_the_capacity");
+    return rmt_sim_main(argc, argv, scenario, NULL, 8, "two_flows_follow_the_capacity");
 }
