@@ -29,7 +29,7 @@ extern "C" {
     X(RM_E_CONFIG, -15, "the configuration is invalid; the detail names each field")                                   \
     X(RM_E_RESOLVE, -16, "a host name could not be resolved; check the name and the resolver")                         \
     X(RM_E_TLS, -17, "the TLS handshake or certificate check failed; pass the right CA file")                          \
-    X(RM_E_DENIED, -18, "the other side does not allow this; its owner can (control_peers)")                           \
+    X(RM_E_DENIED, -18, "not allowed; its owner can (control_peers, allowed_peers, denied_peers)")                     \
     X(RM_E_SIGNALING, -30, "the signaling server closed or refused the connection; check its URL")                     \
     X(RM_E_RPC_PARSE, -31, "the signaling server could not parse our message (-32700)")                                \
     X(RM_E_RPC_INVALID_REQUEST, -32, "the signaling server refused the request (-32600)")                              \

@@ -28,9 +28,11 @@ extern "C" {
  * that rm_webrtc_start makes. Events come by rm_webrtc_poll, or by a callback on the network thread. */
 typedef struct rm_webrtc rm_webrtc;
 
-#define RM_PEER_ID_MAX 65 /* 1..64 characters of A-Z a-z 0-9 _ - and a NUL */
-#define RM_SERVERS_MAX 8  /* STUN servers, and TURN servers */
-#define RM_PEERS_MAX 64   /* ceiling of max_peers */
+#define RM_PEER_ID_MAX 65     /* 1..64 characters of A-Z a-z 0-9 _ - and a NUL */
+#define RM_SERVERS_MAX 8      /* STUN servers, and TURN servers */
+#define RM_PEERS_MAX 64       /* ceiling of max_peers */
+#define RM_PEERS_MESH 10      /* what a mesh is made for: more are allowed, and warned of */
+#define RM_ACCESS_IDS_MAX 256 /* ids in allowed_peers, and in denied_peers */
 #define RM_DETAIL_MAX 256
 
 typedef enum rm_video_codec { RM_VIDEO_VP9 = 0, RM_VIDEO_VP8 = 1, RM_VIDEO_H264 = 2 } rm_video_codec;
@@ -90,10 +92,17 @@ typedef struct rm_webrtc_config {
     bool certificate_per_peer; /* a new DTLS certificate for each connection, so that peers cannot tell by it that they
                                   talk to  the same participant; default false: one for the transport */
     bool auto_connect;         /* connect to every peer already in the room; default true */
-    uint32_t max_peers;        /* remote peers at once, 1..RM_PEERS_MAX; default 10 */
-    bool enable_audio;         /* negotiate Opus; default true */
-    bool enable_video;         /* negotiate video; default true */
-    bool enable_data_channel;  /* negotiate data channels, and open one named "control"; default true */
+    /* Remote peers at once, 1..RM_PEERS_MAX; default 10. More than RM_PEERS_MESH are warned of in the log: each one
+     * costs as much again to send to. One too many is refused before anything is made for it, and is told RM_E_LIMIT.
+     */
+    uint32_t max_peers;
+    /* Whom it connects with: ids separated by commas, or "*"; at most RM_ACCESS_IDS_MAX. Others in the room are seen
+     * and not called; if they call, they are refused before anything is made for them, and told RM_E_DENIED. */
+    const char *allowed_peers;              /* NULL (default): everybody; "": nobody */
+    const char *denied_peers;               /* NULL (default): nobody; goes before allowed_peers */
+    bool enable_audio;                      /* negotiate Opus; default true */
+    bool enable_video;                      /* negotiate video; default true */
+    bool enable_data_channel;               /* negotiate data channels, and open one named "control"; default true */
     rm_data_channel_mode data_channel_mode; /* of the channel that we open; default RM_DATA_CHANNEL_RELIABLE */
     rm_audio_codec audio_codec;             /* default RM_AUDIO_OPUS, the only one */
     rm_video_codec
@@ -234,8 +243,8 @@ RM_API void rm_webrtc_destroy(rm_webrtc **t);
 RM_API const char *rm_webrtc_local_peer_id(const rm_webrtc *t);
 
 /* Connect to a peer in the room (with auto_connect this happens by itself). The result comes as RM_EV_PEER_STATE, or
- * RM_EV_ERROR with RM_E_EXISTS, RM_E_LIMIT (max_peers) or RM_E_STATE (signaling is down). RM_E_INVALID_ARG: malformed
- * id. RM_E_STATE: not started. */
+ * RM_EV_ERROR with RM_E_EXISTS, RM_E_LIMIT (max_peers), RM_E_DENIED (denied_peers, allowed_peers) or RM_E_STATE
+ * (signaling is down). RM_E_INVALID_ARG: malformed id. RM_E_STATE: not started. */
 RM_API rm_err rm_webrtc_connect_peer(rm_webrtc *t, const char *peer_id);
 /* Close the connection to a peer, or end the attempts to reconnect to it; RM_EV_PEER_STATE closed follows, or
  * RM_EV_ERROR with RM_E_NOT_FOUND. */
@@ -243,6 +252,12 @@ RM_API rm_err rm_webrtc_disconnect_peer(rm_webrtc *t, const char *peer_id);
 /* Find a new network path to a peer while its connection lives on (ICE restart, RFC 8445 section 9). Errors as above.
  */
 RM_API rm_err rm_webrtc_restart_ice(rm_webrtc *t, const char *peer_id);
+/* Other lists instead of allowed_peers and denied_peers, with the same meaning; both are copied. Connections with peers
+ * that they do not permit end: RM_PEER_FAILED with RM_E_DENIED, here and there, and nobody tries again. Who is
+ * permitted now may call, or be called by rm_webrtc_connect_peer. Done on the network thread, soon. RM_E_INVALID_ARG:
+ * an entry is neither "*" nor an id; RM_E_LIMIT: more than RM_ACCESS_IDS_MAX of them; RM_E_NO_MEMORY: all is as before.
+ * RM_E_STATE: not started. RM_E_CLOSED: stopped. */
+RM_API rm_err rm_webrtc_set_peer_access(rm_webrtc *t, const char *allowed_peers, const char *denied_peers);
 
 /* The next event. timeout_ms 0 = do not wait, negative = wait for ever. RM_E_AGAIN: none in that time. RM_E_CLOSED: the
  * transport has stopped and every event has been taken. RM_E_STATE: events go to on_event. At most 1,024 events wait;

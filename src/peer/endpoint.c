@@ -62,6 +62,8 @@ static void feed_candidates(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
 }
 
 rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offerer, struct rmi_ep_peer **out) {
+    if (!rmi_access_permits(&ep->access, peer_id))
+        return RM_E_DENIED;
     if (ep->peer_count >= ep->config.max_peers)
         return RM_E_LIMIT;
     struct rmi_ep_peer *p = calloc(1, sizeof *p);
@@ -309,7 +311,10 @@ rm_err rmi_endpoint_create(const struct rmi_endpoint_config *config, int64_t now
                       (config->data ? RMI_SIG_CAP_DATA : 0u);
     sc.rng = config->rng;
     sc.log = config->log;
-    rm_err err = rmi_gather_create(&gc, &ep->gather);
+    ep->config.allowed = ep->config.denied = NULL; /* kept in ep->access */
+    rm_err err = rmi_access_set(&ep->access, config->allowed, config->denied);
+    if (!err)
+        err = rmi_gather_create(&gc, &ep->gather);
     if (!err)
         err = rmi_mux_create(&ep->mux);
     if (!err)
@@ -342,6 +347,7 @@ void rmi_endpoint_destroy(struct rmi_endpoint **pep) {
     rmi_gather_destroy(&ep->gather);
     rmi_mux_destroy(&ep->mux);
     rmi_dtls_cert_unref(&ep->config.cert);
+    rmi_access_fini(&ep->access);
     free(ep);
     *pep = NULL;
 }
@@ -482,6 +488,20 @@ rm_err rmi_endpoint_disconnect_peer(struct rmi_endpoint *ep, int64_t now_us, con
         struct rmi_endpoint_event *ev = rmi_ep_post(ep, RMI_EP_EV_PEER_STATE, peer_id);
         if (ev)
             ev->state = RMI_PC_CLOSED;
+    }
+    rmi_ep_settle(ep);
+    return RM_OK;
+}
+
+rm_err rmi_endpoint_set_access(struct rmi_endpoint *ep, int64_t now_us, const char *allowed, const char *denied) {
+    ep->now_us = now_us;
+    rm_err err = rmi_access_set(&ep->access, allowed, denied);
+    if (err)
+        return err;
+    RMI_LIST_FOREACH (node, next, &ep->peers) {
+        struct rmi_ep_peer *p = RMI_CONTAINER_OF(node, struct rmi_ep_peer, node);
+        if (!rmi_access_permits(&ep->access, p->id))
+            rmi_pc_abort(p->pc, now_us, RM_E_DENIED, "ended here: see allowed_peers and denied_peers");
     }
     rmi_ep_settle(ep);
     return RM_OK;

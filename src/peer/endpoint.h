@@ -72,6 +72,7 @@ struct rmi_endpoint_config {
     struct rmi_dtls_cert *cert;         /* a reference is taken */
     const char *peer_id, *room, *token; /* copied; room and token may be NULL */
     uint32_t max_peers;                 /* remote peers at once, 1..RMI_MESH_PEERS_MAX */
+    const char *allowed, *denied;       /* whom it connects with (peer/access.h); copied */
     bool auto_connect;                  /* offer to everybody the announce result names */
     bool relay_only;
     bool audio, video, data;
@@ -118,7 +119,7 @@ struct rmi_endpoint_event {
 struct rmi_endpoint_stats {
     uint64_t datagrams_in, datagrams_unowned; /* nobody's: dropped */
     uint64_t drop_signaling;                  /* spoofed, unexpected or malformed signaling messages */
-    uint64_t refused_peers;                   /* offers beyond max_peers */
+    uint64_t refused_peers;                   /* offers beyond max_peers, or of those not permitted */
     uint32_t peers;
 };
 
@@ -156,8 +157,12 @@ void rmi_endpoint_signaling_text(struct rmi_endpoint *ep, int64_t now_us, const 
 void rmi_endpoint_resolved(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id, uint32_t resolve_id,
                            const struct rmi_addr *addr);
 
-/* RM_E_EXISTS, RM_E_LIMIT (max_peers), RM_E_STATE (signaling not ready), RM_E_INVALID_ARG. Between attempts to
- * reconnect: the next one is made now, and their count begins anew. */
+/* Whom it connects with from now on (peer/access.h): connections with others end with RM_E_DENIED, which they are told,
+ * and are not tried again. Errors of rmi_access_set. */
+rm_err rmi_endpoint_set_access(struct rmi_endpoint *ep, int64_t now_us, const char *allowed, const char *denied);
+
+/* RM_E_EXISTS, RM_E_LIMIT (max_peers), RM_E_DENIED, RM_E_STATE (signaling not ready), RM_E_INVALID_ARG. Between
+ * attempts to reconnect: the next one is made now, and their count begins anew. */
 rm_err rmi_endpoint_connect_peer(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id);
 /* Ends attempts to reconnect, too. RM_E_NOT_FOUND. */
 rm_err rmi_endpoint_disconnect_peer(struct rmi_endpoint *ep, int64_t now_us, const char *peer_id);

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/time.h"
+#include "peer/access.h"
 #include "peer/endpoint.h"
 #include "sctp/channels.h"
 #include "signaling/client.h"
@@ -52,6 +53,7 @@ struct rmi_endpoint {
     struct rmi_sig_client *sig;
     struct rmi_list peers;
     size_t peer_count;
+    struct rmi_access access;
     struct rmi_cc_share share;  /* of the connections' media */
     struct rmi_list recoveries; /* endpoint_reconnect.c */
     size_t recovery_count;
@@ -72,7 +74,7 @@ struct rmi_endpoint {
 /* endpoint.c */
 struct rmi_endpoint_event *rmi_ep_post(struct rmi_endpoint *ep, enum rmi_endpoint_event_type type, const char *peer_id);
 struct rmi_ep_peer *rmi_ep_find(const struct rmi_endpoint *ep, const char *peer_id);
-/* RM_E_LIMIT, RM_E_NO_MEMORY. */
+/* RM_E_DENIED, RM_E_LIMIT, RM_E_NO_MEMORY; nothing has been made then. */
 rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offerer, struct rmi_ep_peer **out);
 /* Takes what a connection has to say, and removes it when it has ended. `p` may be gone afterwards. */
 void rmi_ep_drain_peer(struct rmi_endpoint *ep, struct rmi_ep_peer *p);

@@ -180,6 +180,10 @@ static void call_again(struct rmi_endpoint *ep, struct rmi_ep_recovery *r) {
         return;
     rmi_log(ep->config.log, RMI_LOG_PEER, RM_LOG_INFO, "peer=%s called again, attempt %u", id, r->tries.attempts);
     rm_err err = rmi_ep_offer_to(ep, id);
+    if (err == RM_E_DENIED) { /* not permitted any more */
+        forget(ep, r);
+        return;
+    }
     r = err ? find(ep, id) : NULL;
     if (!r || r->due_us != RMI_NEVER)
         return; /* under way; or it failed as a connection, which has been seen to */

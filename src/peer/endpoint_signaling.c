@@ -95,7 +95,7 @@ static void found(struct rmi_endpoint *ep, const char *peer_id, bool joined) {
         if (ours)
             rmi_ep_recovery_resume(ep, peer_id);
     }
-    if (joined || !ep->config.auto_connect)
+    if (joined || !ep->config.auto_connect || !rmi_access_permits(&ep->access, peer_id))
         return;
     rm_err err = rmi_ep_offer_to(ep, peer_id);
     if (err)
@@ -113,9 +113,12 @@ static void on_offer(struct rmi_endpoint *ep, const char *from, const char *sdp)
     if (fresh) {
         rm_err err = rmi_ep_add_peer(ep, from, false, &p);
         if (err) {
-            ep->stats.refused_peers += err == RM_E_LIMIT;
+            ep->stats.refused_peers += err == RM_E_LIMIT || err == RM_E_DENIED;
             rmi_sig_client_disconnect_peer(ep->sig, ep->now_us, from, rm_err_name(err));
-            post_error(ep, from, err, err == RM_E_LIMIT ? "offer refused: max_peers connections exist" : NULL);
+            post_error(ep, from, err,
+                       err == RM_E_LIMIT    ? "offer refused: max_peers connections exist"
+                       : err == RM_E_DENIED ? "offer refused: see allowed_peers and denied_peers"
+                                            : NULL);
             return;
         }
     }
@@ -199,6 +202,18 @@ static rm_err read_reason(const char *reason, uint64_t *session) {
     return err;
 }
 
+/* What is to be done about a failure that the other side names. */
+static const char *remedy_there(rm_err err) {
+    switch (err) {
+    case RM_E_LIMIT:
+        return "it has as many connections as its max_peers allows; raise that there, or call when somebody has left";
+    case RM_E_DENIED:
+        return "its allowed_peers and denied_peers keep us out; its owner can change them";
+    default:
+        return rm_strerror(err);
+    }
+}
+
 /* A goodbye; or, when it names an error or nothing was connected yet, the other side's failure, whose reason is ours to
  * report too. */
 static void on_disconnected(struct rmi_endpoint *ep, const char *from, const char *reason) {
@@ -215,10 +230,10 @@ static void on_disconnected(struct rmi_endpoint *ep, const char *from, const cha
         return;
     }
     char detail[256];
-    snprintf(detail, sizeof detail, "the peer gave up: %.200s",
-             session     ? rm_err_name(err)
-             : reason[0] ? reason
-                         : "no reason given");
+    if (err == RM_E_CLOSED)
+        snprintf(detail, sizeof detail, "the peer gave up: %.200s", reason[0] ? reason : "no reason given");
+    else
+        snprintf(detail, sizeof detail, "the peer gave up: %s: %s", rm_err_name(err), remedy_there(err));
     if (!was_up && ep->relay_err && (err == RM_E_ICE_FAILED || err == RM_E_ICE_NO_RELAY))
         err = ep->relay_err; /* it found no path, and the one missing is ours: the better reason */
     p->tell = false;

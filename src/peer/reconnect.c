@@ -20,6 +20,7 @@ bool rmi_reconnect_is_worth_it(rm_err err) {
     case RM_E_TOO_BIG:
     case RM_E_INTERNAL:
     case RM_E_CONFIG:
+    case RM_E_DENIED:
     case RM_E_RPC_METHOD_NOT_FOUND:
     case RM_E_PEER_NOT_FOUND:
     case RM_E_OFFER_INVALID:

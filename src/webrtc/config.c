@@ -4,13 +4,14 @@
 
 #include "base/sbuf.h"
 #include "net/addr.h"
+#include "peer/access.h"
 #include "signaling/dialect.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_URL "ws://127.0.0.1:8080/ws"
-#define DEFAULT_MAX_PEERS 10
+#define DEFAULT_MAX_PEERS RM_PEERS_MESH
 #define DEFAULT_LIVENESS_MS 2000
 #define DEFAULT_ICE_TIMEOUT_MS 9500 /* a failure is reported within 10 s, the way to the user included */
 #define DEFAULT_RECONNECTS 5        /* this and the waits: values of RemoteMedia */
@@ -149,6 +150,17 @@ static void check_control_peers(const rm_webrtc_config *c, struct rmi_sbuf *f) {
         rmi_sbuf_addf(f, "control_peers: %zu are more than %d\n", count, RM_CONTROL_PEERS_MAX);
 }
 
+_Static_assert(RM_ACCESS_IDS_MAX == RMI_ACCESS_IDS_MAX, "one limit");
+
+static void check_access(struct rmi_sbuf *f, const char *field, const char *list) {
+    size_t entry;
+    rm_err err = rmi_access_check(list, &entry);
+    if (err == RM_E_LIMIT)
+        rmi_sbuf_addf(f, "%s: %zu are more than %d\n", field, entry, RM_ACCESS_IDS_MAX);
+    else if (err)
+        rmi_sbuf_addf(f, "%s: entry %zu is neither \"*\" nor 1..64 characters of A-Z a-z 0-9 _ -\n", field, entry);
+}
+
 static void check_range(struct rmi_sbuf *f, const char *field, uint32_t value, uint32_t lo, uint32_t hi) {
     if (value < lo || value > hi)
         rmi_sbuf_addf(f, "%s: %u is outside %u..%u\n", field, value, lo, hi);
@@ -206,6 +218,8 @@ rm_err rm_webrtc_config_check(const rm_webrtc_config *c, char *faults, size_t fa
             rmi_sbuf_addf(&f, "bind_address: \"%.80s\" is not a numeric IP address\n", c->bind_address);
         check_servers(c, &f);
         check_control_peers(c, &f);
+        check_access(&f, "allowed_peers", c->allowed_peers);
+        check_access(&f, "denied_peers", c->denied_peers);
         check_range(&f, "max_peers", c->max_peers, 1, RM_PEERS_MAX);
         check_range(&f, "liveness_ms", c->liveness_ms, LIVENESS_MIN_MS, LIVENESS_MAX_MS);
         check_range(&f, "ice_timeout_ms", c->ice_timeout_ms, ICE_TIMEOUT_MIN_MS, ICE_TIMEOUT_MAX_MS);
@@ -240,6 +254,8 @@ static size_t strings_of(rm_webrtc_config *c, const char **out[]) {
     out[n++] = &c->log_spec;
     out[n++] = &c->max_video_resolution;
     out[n++] = &c->control_peers;
+    out[n++] = &c->allowed_peers;
+    out[n++] = &c->denied_peers;
     for (size_t i = 0; i < RM_SERVERS_MAX; i++)
         out[n++] = &c->stun_servers[i];
     for (size_t i = 0; i < RM_SERVERS_MAX; i++) {
@@ -249,7 +265,7 @@ static size_t strings_of(rm_webrtc_config *c, const char **out[]) {
     }
     return n;
 }
-#define CONFIG_STRINGS (9 + 4 * RM_SERVERS_MAX)
+#define CONFIG_STRINGS (11 + 4 * RM_SERVERS_MAX)
 
 rm_err rmi_webrtc_config_copy(const rm_webrtc_config *from, rm_webrtc_config *to) {
     const char **strings[CONFIG_STRINGS];

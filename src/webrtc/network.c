@@ -336,6 +336,8 @@ static rm_err create_endpoint(struct rm_webrtc *t) {
         .room = t->config.room,
         .token = t->config.token,
         .max_peers = t->config.max_peers,
+        .allowed = t->config.allowed_peers,
+        .denied = t->config.denied_peers,
         .auto_connect = t->config.auto_connect,
         .relay_only = t->config.relay_only,
         .audio = t->config.enable_audio,

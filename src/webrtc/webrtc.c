@@ -5,6 +5,7 @@
 
 #include "io/priority.h"
 #include "io/random.h"
+#include "peer/access.h"
 #include "signaling/dialect.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,13 +36,19 @@ static rm_err create_log(struct rm_webrtc *t) {
 struct command {
     struct rmi_list node; /* in t->commands: a loop that ends drops what was posted, and someone must free it */
     struct rm_webrtc *t;
-    rm_err (*call)(struct rmi_endpoint *, int64_t, const char *);
+    rm_err (*call)(struct rmi_endpoint *, int64_t, const char *); /* NULL: set_access with `access` */
     char peer_id[RM_PEER_ID_MAX];
+    struct rmi_access access;
 };
+
+static void free_command(struct command *c) {
+    rmi_access_fini(&c->access);
+    free(c);
+}
 
 static void free_all(struct rm_webrtc *t) {
     RMI_LIST_FOREACH (node, next, &t->commands) {
-        free(RMI_CONTAINER_OF(node, struct command, node));
+        free_command(RMI_CONTAINER_OF(node, struct command, node));
     }
     rmi_serve_free(&t->serve);
     rmi_media_destroy(&t->media);
@@ -86,6 +93,10 @@ rm_err rm_webrtc_create(const rm_webrtc_config *config, rm_webrtc **out) {
         free_all(t);
         return err ? err : made;
     }
+    if (t->config.max_peers > RM_PEERS_MESH)
+        rmi_log(t->log, RMI_LOG_APP, RM_LOG_WARN,
+                "max_peers is %u: in a mesh each peer sends to each of the others; %d are what it is made for",
+                t->config.max_peers, RM_PEERS_MESH);
     if (t->config.peer_id) {
         snprintf(t->peer_id, sizeof t->peer_id, "%s", t->config.peer_id);
     } else {
@@ -192,7 +203,8 @@ static void run_command(void *ctx) {
     pthread_mutex_lock(&c->t->mutex);
     rmi_list_remove(&c->node);
     pthread_mutex_unlock(&c->t->mutex);
-    rm_err err = c->call(c->t->ep, rmi_now_us(), c->peer_id);
+    rm_err err = c->call ? c->call(c->t->ep, rmi_now_us(), c->peer_id)
+                         : rmi_endpoint_set_access(c->t->ep, rmi_now_us(), c->access.allowed, c->access.denied);
     if (err) {
         rm_event ev = {.type = RM_EV_ERROR, .err = err};
         snprintf(ev.peer_id, sizeof ev.peer_id, "%s", c->peer_id);
@@ -200,7 +212,20 @@ static void run_command(void *ctx) {
         rmi_webrtc_emit(c->t, &ev);
     }
     rmi_webrtc_after(c->t);
-    free(c);
+    free_command(c);
+}
+
+/* Takes the command; it is done after what the loop does now, as callbacks may call from within the endpoint. */
+static rm_err post_command(struct rm_webrtc *t, struct command *c) {
+    c->t = t;
+    pthread_mutex_lock(&t->mutex);
+    rm_err err = post_locked(t, run_command, c);
+    if (!err)
+        rmi_list_push_back(&t->commands, &c->node);
+    pthread_mutex_unlock(&t->mutex);
+    if (err)
+        free_command(c);
+    return err;
 }
 
 static rm_err command(struct rm_webrtc *t, const char *peer_id,
@@ -210,17 +235,21 @@ static rm_err command(struct rm_webrtc *t, const char *peer_id,
     struct command *c = calloc(1, sizeof *c);
     if (!c)
         return RM_E_NO_MEMORY;
-    c->t = t;
     c->call = call;
     snprintf(c->peer_id, sizeof c->peer_id, "%s", peer_id);
-    pthread_mutex_lock(&t->mutex);
-    rm_err err = post_locked(t, run_command, c);
-    if (!err)
-        rmi_list_push_back(&t->commands, &c->node);
-    pthread_mutex_unlock(&t->mutex);
-    if (err)
-        free(c);
-    return err;
+    return post_command(t, c);
+}
+
+rm_err rm_webrtc_set_peer_access(rm_webrtc *t, const char *allowed_peers, const char *denied_peers) {
+    struct command *c = t ? calloc(1, sizeof *c) : NULL;
+    if (!c)
+        return t ? RM_E_NO_MEMORY : RM_E_INVALID_ARG;
+    rm_err err = rmi_access_set(&c->access, allowed_peers, denied_peers);
+    if (err) {
+        free_command(c);
+        return err;
+    }
+    return post_command(t, c);
 }
 
 rm_err rm_webrtc_connect_peer(rm_webrtc *t, const char *peer_id) {

@@ -24,7 +24,7 @@ static const char help[] =
     "pages from this machine or over https only (--cert, --key).\n"
     "\n"
     "  --listen HOST:PORT   numeric address and port, default 127.0.0.1:8080; port 0 takes any free one\n"
-    "  --max-peers N        peers in one room, default 10\n"
+    "  --max-peers N        peers in one room, 1..256; default 10\n"
     "  --token TEXT         require this `token` member in peer.announce\n"
     "  --cert FILE          PEM certificate chain: serve wss:// and https:// (with --key)\n"
     "  --key FILE           PEM private key\n"
@@ -119,7 +119,7 @@ static int run(int argc, char **argv) {
             }
             break;
         case 'm':
-            if (!parse_number("--max-peers", optarg, 1, 1000, &number))
+            if (!parse_number("--max-peers", optarg, 1, 256, &number))
                 return EXIT_USAGE;
             config.max_peers = (size_t)number;
             break;
