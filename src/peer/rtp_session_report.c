@@ -147,14 +147,14 @@ static bool begin_feedback(struct rmi_rtp_session *s, struct rmi_wr *w, const st
     return true;
 }
 
-/* How often sound can be asked for before its moment is over; 0: not at all. It is missed when the next frame comes,
- * and its copy comes with a frame; a round trip lies between. */
-static uint8_t sound_tries(const struct rmi_rtp_session *s, const struct rtps_in *in, int64_t retry_us) {
-    const int64_t left_us = s->config.sound_wait_us - RTPS_NACK_REORDER_US - 2 * in->frame_us;
-    if (!s->rtt_us || !in->frame_us || left_us < rtps_repair_rtt(s))
-        return 0;
-    const int64_t tries = 1 + (left_us - rtps_repair_rtt(s)) / retry_us;
-    return (uint8_t)rmi_min64(tries, UINT8_MAX);
+/* Sound whose moment would be over is not asked for: each number behind the newest is a frame late, and its copy takes
+ * a round trip. That it then waits for the next frame to come with is made up for by the buffer, which plays what is
+ * late by less than a frame. */
+static void forget_late_sound(const struct rmi_rtp_session *s, struct rtps_in *in) {
+    const int64_t left_us = s->config.sound_wait_us - RTPS_NACK_REORDER_US - rtps_repair_rtt(s);
+    int64_t back = s->rtt_us && in->frame_us ? rmi_max64(left_us / in->frame_us, 0) : 0;
+    back = rmi_min64(back, RMI_NACK_MAX);
+    rmi_nack_forget_before(&in->nack, (uint16_t)(in->nack.newest - back));
 }
 
 void rtps_send_nacks(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind) {
@@ -162,11 +162,10 @@ void rtps_send_nacks(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kin
     const struct rtps_line *own = own_line(s);
     uint16_t seq[RMI_NACK_MAX];
     const int64_t rtt = rtps_repair_rtt(s);
-    const int64_t retry_us = rtt + rtt / RETRY_SLACK_DIVISOR + RETRY_SLACK_US;
+    int64_t retry_us = rtt + rtt / RETRY_SLACK_DIVISOR + RETRY_SLACK_US;
     if (kind == RMI_RTP_AUDIO) {
-        in->nack.config.tries = sound_tries(s, in, retry_us);
-        if (in->nack.config.tries == 0)
-            rmi_nack_forget_before(&in->nack, in->nack.newest);
+        forget_late_sound(s, in);
+        retry_us += in->frame_us;
     }
     const size_t n = rmi_nack_due(&in->nack, now_us, retry_us, seq, RMI_NACK_MAX);
     for (size_t done = 0; in->has_ssrc && done < n;) {

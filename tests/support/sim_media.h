@@ -40,6 +40,7 @@ struct rmt_reception {
     int64_t last_chunk_us, longest_pause_us; /* between pulls */
     uint64_t markers;
     struct rmt_samples sound_age_us; /* of markers */
+    int64_t longest_gap_us;          /* in which all sound was invented */
     double tone_share;               /* least part of a chunk's power that is tone `expect_hz` */
     double expect_hz;                /* set by the scenario; 0: not looked at */
     const struct rmt_host *clock;    /* set by the scenario: ages are by this host's clock; NULL: the listener's */

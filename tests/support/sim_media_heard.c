@@ -93,6 +93,16 @@ static void judge_markers(struct studio_line *l, const rm_audio *a, int64_t now_
     }
 }
 
+/* Chunks in a row with nothing in them that came. */
+static void judge_gap(struct studio_line *l, const rm_audio *a) {
+    struct rmi_audio_receiver_stats stats;
+    rmi_audio_receiver_get_stats(l->sound, &stats);
+    const uint64_t invented = stats.concealed_samples - l->concealed;
+    l->concealed = stats.concealed_samples;
+    l->gap_us = invented >= a->frame_count ? l->gap_us + (int64_t)(a->frame_count * RMI_SEC(1) / a->sample_rate) : 0;
+    l->r.longest_gap_us = rmi_max64(l->r.longest_gap_us, l->gap_us);
+}
+
 static void judge_sound(struct studio_line *l, const rm_runtime_data *data, int64_t now_us) {
     struct rmt_reception *r = &l->r;
     const rm_audio *a = rm_runtime_data_audio(data);
@@ -104,6 +114,7 @@ static void judge_sound(struct studio_line *l, const rm_runtime_data *data, int6
         r->longest_pause_us = rmi_max64(r->longest_pause_us, now_us - r->last_chunk_us);
     r->last_chunk_us = now_us;
     r->chunks++;
+    judge_gap(l, a);
     if (r->expect_hz > 0)
         r->tone_share = fmin(r->tone_share, tone_share(a, r->expect_hz));
     else
@@ -238,8 +249,8 @@ void rmt_line_packet(void *studio, void *line, const struct rmi_rtp_in *in) {
     note_wrap(l, in);
     if (in->kind == RMI_RTP_AUDIO) {
         note_fate(l, in);
-        rmi_audio_receiver_insert(l->sound, in->ssrc, in->seq, in->timestamp, in->arrival_us, buf, 0,
-                                  (uint32_t)in->len, in->repaired);
+        rmi_audio_receiver_insert(l->sound, in->ssrc, in->seq, in->timestamp, in->arrival_us, buf, 0, (uint32_t)in->len,
+                                  in->repaired);
         if (!l->sound_task) /* otherwise it comes when it said, as a sleeping thread does */
             arm(l, &l->sound_task, in->arrival_us, on_sound_task);
     } else {
@@ -281,6 +292,7 @@ void rmt_line_begin(struct studio_line *l) {
                         &l->pictures),
                     "video receiver");
     l->has_time = false; /* another stream counts from 0 */
+    l->concealed = 0;
 }
 
 void rmt_line_take_stats(struct studio_line *l) {
@@ -320,7 +332,7 @@ void rmt_line_forget(struct studio_line *l) {
     rmt_samples_fini(&r->picture_age_us);
     r->sound_age_us = r->picture_age_us = (struct rmt_samples){0};
     r->markers = r->chunks = r->pictures = r->unreadable = r->sound_disorder = r->picture_disorder = 0;
-    r->last_chunk_us = r->longest_pause_us = r->last_picture_us = r->longest_freeze_us = 0;
+    r->last_chunk_us = r->longest_pause_us = r->last_picture_us = r->longest_freeze_us = r->longest_gap_us = 0;
     r->psnr_least = r->psnr_sum = 0;
     r->psnr_count = 0;
     r->tone_share = 1;

@@ -29,6 +29,8 @@ struct studio_line {
 
     struct marker_detector *detector;
     int64_t last_marker_us; /* when it was recorded */
+    uint64_t concealed;     /* samples so far */
+    int64_t gap_us;
     bool has_time;
     int64_t last_time_us; /* of a chunk */
     bool has_stamp;
