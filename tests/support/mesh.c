@@ -271,6 +271,29 @@ static bool has_address(const struct rmt_peer *p, const struct rmi_addr *ip) {
     return false;
 }
 
+static struct conn *ended_conn(const struct rmt_mesh *m) {
+    for (size_t i = 0; m->config.reuse_pipes && i < m->conn_count; i++)
+        if (!m->conns[i]->server_side && !m->conns[i]->peer && rmt_pipe_reopen(m->conns[i]->pipe))
+            return m->conns[i];
+    return NULL;
+}
+
+static struct conn *new_conn(struct rmt_mesh *m) {
+    RMT_CHECK(m->v, m->conn_count < CONNS_MAX);
+    struct conn *c = calloc(1, sizeof *c);
+    RMT_CHECK(m->v, c != NULL);
+    m->conns[m->conn_count++] = c;
+    c->mesh = m;
+    char name[RMT_NAME_MAX];
+    snprintf(name, sizeof name, "sig%zu", m->conn_count);
+    c->pipe = rmt_pipe_create(m->v, &(struct rmt_pipe_config){.name = name,
+                                                              .delay_us = m->config.signaling_delay_us,
+                                                              .jitter_us = m->config.signaling_jitter_us,
+                                                              .dup_p = m->config.signaling_dup_ppm,
+                                                              .reorder_p = m->config.signaling_reorder_ppm});
+    return c;
+}
+
 static void open_now(void *ctx, int64_t now_us) {
     struct rmt_peer *p = ctx;
     struct rmt_mesh *m = p->mesh;
@@ -285,19 +308,10 @@ static void open_now(void *ctx, int64_t now_us) {
         rmt_peer_pump(p);
         return;
     }
-    RMT_CHECK(m->v, m->conn_count < CONNS_MAX);
-    struct conn *c = calloc(1, sizeof *c);
-    RMT_CHECK(m->v, c != NULL);
-    m->conns[m->conn_count++] = c;
-    c->mesh = m;
+    struct conn *c = ended_conn(m);
+    if (!c)
+        c = new_conn(m);
     c->peer = p;
-    char name[RMT_NAME_MAX];
-    snprintf(name, sizeof name, "sig%zu", m->conn_count);
-    c->pipe = rmt_pipe_create(m->v, &(struct rmt_pipe_config){.name = name,
-                                                              .delay_us = m->config.signaling_delay_us,
-                                                              .jitter_us = m->config.signaling_jitter_us,
-                                                              .dup_p = m->config.signaling_dup_ppm,
-                                                              .reorder_p = m->config.signaling_reorder_ppm});
     rmt_pipe_attach(c->pipe, 0, p->host, peer_on_pipe, c);
     rmt_pipe_attach(c->pipe, 1, m->server_host, server_on_pipe, c);
     RMT_CHECK_INT(m->v, rmi_sig_server_open(m->core, rmt_host_now(m->server_host), &c->core), RM_OK);

@@ -22,6 +22,7 @@ struct rmt_mesh_config {
         signaling_reorder_ppm; /* of the messages each way; no WebSocket does that, proxies may */
     bool signaling_moves;      /* signaling connections break unnoticed with the address they began at, as TCP does */
     size_t room_max_peers;     /* 0 = the server's default */
+    bool reuse_pipes;          /* of signaling connections that ended: for long runs */
     struct rmi_log *log;       /* NULL = silent; or rmt_mesh_log of an earlier step */
 };
 

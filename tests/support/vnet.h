@@ -221,6 +221,9 @@ void rmt_pipe_kill(struct rmt_pipe *p);
 void rmt_pipe_stall(struct rmt_pipe *p, bool stalled);
 void rmt_pipe_set(struct rmt_pipe *p, const struct rmt_pipe_config *config);
 bool rmt_pipe_is_open(const struct rmt_pipe *p);
+/* A pipe that both ends know to be closed, with nothing under way, begins anew; else false. For runs so long that one
+ * pipe a connection would be too many. */
+bool rmt_pipe_reopen(struct rmt_pipe *p);
 
 /* ---- trace and invariants (vnet_trace.c) ---- */
 /* Over every delivered datagram and message: time, source, destination, length, bytes. Each item is taken as 64-bit

@@ -180,3 +180,11 @@ void rmt_pipe_set(struct rmt_pipe *p, const struct rmt_pipe_config *config) {
 bool rmt_pipe_is_open(const struct rmt_pipe *p) {
     return !p->killed && !p->ends[0].closed && !p->ends[1].closed;
 }
+
+bool rmt_pipe_reopen(struct rmt_pipe *p) {
+    for (int i = 0; i < 2; i++)
+        if (!p->ends[i].closed || p->ends[i].head)
+            return false;
+    p->killed = p->stalled = p->ends[0].closed = p->ends[1].closed = false;
+    return true;
+}
