@@ -39,9 +39,13 @@ void rmt_duet_open(struct rmt_duet *d, struct rmt_sim *sim, uint64_t seed, const
                    int64_t settle_us) {
     *d = (struct rmt_duet){.v = rmt_sim_vnet(sim, seed)};
     d->mesh = rmt_mesh_create(d->v, &(struct rmt_mesh_config){.signaling_delay_us = RMI_MS(5)});
-    d->alice_host = rmt_host_add(d->v, &(struct rmt_host_config){.name = "alice", .ips = {"192.0.2.1"}});
-    d->bob_host = rmt_host_add(
-        d->v, &(struct rmt_host_config){.name = "bob", .ips = {"198.51.100.1"}, .skew_ppm = config->bob_skew_ppm});
+    d->alice_host = rmt_host_add(
+        d->v,
+        &(struct rmt_host_config){.name = "alice", .ips = {"192.0.2.1"}, .wall_offset_us = config->wall_offset_us});
+    d->bob_host = rmt_host_add(d->v, &(struct rmt_host_config){.name = "bob",
+                                                               .ips = {"198.51.100.1"},
+                                                               .skew_ppm = config->bob_skew_ppm,
+                                                               .wall_offset_us = config->wall_offset_us});
     rmt_host_set_links(d->alice_host, &config->up, &config->down);
     d->options = (struct rmt_peer_options){.no_video = config->no_video, .video_first = config->video_first};
     d->options.channels = config->alice_channels;

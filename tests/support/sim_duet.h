@@ -8,6 +8,7 @@
 struct rmt_duet_config {
     struct rmt_link up, down; /* of alice; bob's links are ideal */
     int32_t bob_skew_ppm;
+    int64_t wall_offset_us;             /* of both hosts: the day on which it happens */
     bool no_video;                      /* not negotiated */
     enum rmi_jsep_codec_id video_first; /* RMI_JSEP_OPUS = 0: VP9 */
     struct rmt_studio_config alice, bob;
