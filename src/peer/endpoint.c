@@ -293,6 +293,7 @@ rm_err rmi_endpoint_create(const struct rmi_endpoint_config *config, int64_t now
     rmi_list_init(&ep->peers);
     rmi_cc_share_init(&ep->share);
     rmi_list_init(&ep->recoveries);
+    rmi_list_init(&ep->early);
     rmi_list_init(&ep->events);
     snprintf(ep->peer_id, sizeof ep->peer_id, "%s", config->peer_id);
     ep->config.peer_id = ep->peer_id;
@@ -340,6 +341,7 @@ void rmi_endpoint_destroy(struct rmi_endpoint **pep) {
         free(p);
     }
     rmi_ep_recovery_clear(ep);
+    rmi_ep_early_clear(ep);
     struct rmi_endpoint_event ev;
     while (rmi_endpoint_poll_event(ep, &ev))
         continue;

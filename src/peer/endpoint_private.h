@@ -57,6 +57,8 @@ struct rmi_endpoint {
     struct rmi_cc_share share;  /* of the connections' media */
     struct rmi_list recoveries; /* endpoint_reconnect.c */
     size_t recovery_count;
+    struct rmi_list early; /* endpoint_early.c */
+    size_t early_count;
     struct rmi_list events;
     size_t event_count;
     struct rmi_peer_snapshot ended[RMI_EP_ENDED_MAX];
@@ -103,6 +105,12 @@ void rmi_ep_recovery_here(struct rmi_endpoint *ep, const char *peer_id);
 void rmi_ep_recovery_clear(struct rmi_endpoint *ep);
 int64_t rmi_ep_recovery_deadline(const struct rmi_endpoint *ep);
 void rmi_ep_recovery_run(struct rmi_endpoint *ep);
+
+/* endpoint_early.c */
+/* A candidate of a peer without a connection: its offer may follow. */
+void rmi_ep_early_keep(struct rmi_endpoint *ep, const char *peer_id, const char *text);
+void rmi_ep_early_take(struct rmi_endpoint *ep, struct rmi_ep_peer *p); /* its offer has come */
+void rmi_ep_early_clear(struct rmi_endpoint *ep);
 
 /* endpoint_path.c */
 void rmi_ep_path_doubted(struct rmi_endpoint *ep, struct rmi_ep_peer *p);

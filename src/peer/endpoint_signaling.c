@@ -121,6 +121,7 @@ static void on_offer(struct rmi_endpoint *ep, const char *from, const char *sdp)
                                             : NULL);
             return;
         }
+        rmi_ep_early_take(ep, p);
     }
     char detail[256];
     rm_err err = rmi_pc_remote_description(p->pc, ep->now_us, RMI_SDP_OFFER, sdp, len, detail);
@@ -165,7 +166,8 @@ static void on_answer(struct rmi_endpoint *ep, const char *from, const char *sdp
 static void on_candidate(struct rmi_endpoint *ep, const struct rmi_sig_event *ev) {
     struct rmi_ep_peer *p = rmi_ep_find(ep, ev->peer);
     if (!p) {
-        ep->stats.drop_signaling++;
+        ep->stats.drop_signaling++; /* unexpected, even if of use later */
+        rmi_ep_early_keep(ep, ev->peer, ev->candidate);
         return;
     }
     if (rmi_pc_remote_candidate(p->pc, ep->now_us, ev->candidate, strlen(ev->candidate)))
