@@ -81,7 +81,7 @@ static void a_repair_in_time_costs_nothing_else(void **state) {
     put(b, 4, 1, 2, 3, false, RMI_MS(33));
     put(b, 5, 2, 0, 1, false, RMI_MS(66));
     expect_none(b, RMI_MS(140));
-    assert_int_equal(rmi_video_buffer_next_deadline(b, RMI_MS(140)), RMI_MS(33 + 230));
+    assert_int_equal(rmi_video_buffer_next_deadline(b, RMI_MS(140)), RMI_MS(33 + 405));
     put(b, 3, 1, 1, 3, false, RMI_MS(140));
     expect_frame(b, RMI_MS(140), 1, 3, false);
     expect_frame(b, RMI_MS(140), 2, 1, false);
@@ -93,20 +93,20 @@ static void a_repair_in_time_costs_nothing_else(void **state) {
 static void without_repair_a_key_frame_is_asked_for(void **state) {
     (void)state;
     struct rmi_video_buffer *b = new_buffer(true);
-    rmi_video_buffer_set_rtt(b, RMI_MS(50));
+    rmi_video_buffer_set_rtt(b, RMI_MS(48));
     put(b, 0, 0, 0, 1, true, 0);
     expect_frame(b, 0, 0, 1, true);
     put(b, 2, 2, 0, 1, false, RMI_MS(66));
-    expect_none(b, RMI_MS(66 + 129));
-    assert_false(rmi_video_buffer_take_keyframe_request(b, RMI_MS(66 + 129)));
-    expect_none(b, RMI_MS(66 + 130));
-    assert_true(rmi_video_buffer_take_keyframe_request(b, RMI_MS(66 + 130)));
-    for (int64_t ms = 197; ms < 696; ms += 10)
+    expect_none(b, RMI_MS(66 + 209));
+    assert_false(rmi_video_buffer_take_keyframe_request(b, RMI_MS(66 + 209)));
+    expect_none(b, RMI_MS(66 + 210));
+    assert_true(rmi_video_buffer_take_keyframe_request(b, RMI_MS(66 + 210)));
+    for (int64_t ms = 277; ms < 776; ms += 10)
         assert_false(rmi_video_buffer_take_keyframe_request(b, RMI_MS(ms)));
-    assert_int_equal(rmi_video_buffer_next_deadline(b, RMI_MS(300)), RMI_MS(696));
-    assert_true(rmi_video_buffer_take_keyframe_request(b, RMI_MS(696)));
-    put(b, 10, 10, 0, 2, false, RMI_MS(700)); /* of no use */
-    put(b, 12, 11, 0, 2, true, RMI_MS(750));
+    assert_int_equal(rmi_video_buffer_next_deadline(b, RMI_MS(300)), RMI_MS(776));
+    assert_true(rmi_video_buffer_take_keyframe_request(b, RMI_MS(776)));
+    put(b, 10, 10, 0, 2, false, RMI_MS(780)); /* of no use */
+    put(b, 12, 11, 0, 2, true, RMI_MS(790));
     assert_false(rmi_video_buffer_take_keyframe_request(b, RMI_MS(1300))); /* it is coming */
     put(b, 13, 11, 1, 2, true, RMI_MS(1301));
     struct rmi_video_frame frame;

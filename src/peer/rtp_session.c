@@ -7,7 +7,7 @@
 #define DEFAULT_INTERVAL_US RMI_SEC(1)
 #define DEFAULT_SOUND_WAIT_US RMI_MS(50) /* the default of jitter buffers */
 #define DEFAULT_HISTORY 1024
-#define SOUND_HISTORY 64 /* copies reach back 341 ms (14 bits, RFC 2198 3): of frames of 5 ms and more all */
+#define SOUND_HISTORY 64    /* copies reach back 341 ms (14 bits, RFC 2198 3): of frames of 5 ms and more all */
 #define HISTORY_MOST 0x8000 /* half of the numbers: more are ambiguous */
 /* A random first number in the lower half: should its first packets be lost, the receiver still counts the turns of
  * the number as we do, on which SRTP's keystream depends (RFC 3711 3.3.1). */

@@ -270,6 +270,10 @@ static enum resend resend(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rt
                                              : rtps_send_again(s, now_us, kind, seq, RMI_CC_NO_PROBE, &len);
     if (err == RM_E_STATE)
         return SPENT;
+    /* Its first repair was lost, too. A picture that waits for a second round trip stands still, one that waits for a
+     * third does so for long: two copies are few bytes, for few repairs are lost. */
+    if (sent->resent && s->pace.on && kind == RMI_RTP_VIDEO && !err && rtps_pace_again(s, now_us, seq, bytes) == RM_OK)
+        rtps_rate_note(&o->rate, now_us, bytes, true);
     rtps_rate_note(&o->rate, now_us, bytes, true);
     sent->resent = true;
     sent->resent_us = now_us;

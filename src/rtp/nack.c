@@ -69,7 +69,10 @@ size_t rmi_nack_due(struct rmi_nack *n, int64_t now_us, int64_t retry_us, uint16
         if (e.due_us <= now_us && asked < cap) {
             out[asked++] = e.seq;
             e.tries++;
-            e.due_us = now_us + retry_us;
+            const int64_t echo_us = n->config.echo_us;
+            e.due_us = now_us + (echo_us == 0  ? retry_us
+                                 : e.tries % 2 ? echo_us
+                                               : rmi_max64(retry_us - echo_us, echo_us));
         }
         n->missing[kept++] = e;
     }

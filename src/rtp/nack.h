@@ -18,6 +18,7 @@ struct rmi_nack_entry {
 struct rmi_nack_config {
     int64_t reorder_us; /* grace before the first request; 0 asks at once */
     uint8_t tries;      /* requests for each packet, at least 1 */
+    int64_t echo_us;    /* each request is followed by another one after so long, where requests are lost; 0: no */
 };
 
 struct rmi_nack {

@@ -7,7 +7,7 @@
 #define RTT RMI_MS(40)
 
 static struct rmi_nack *fresh(struct rmi_nack *n, int64_t reorder_us, uint8_t tries) {
-    struct rmi_nack_config config = {reorder_us, tries};
+    struct rmi_nack_config config = {.reorder_us = reorder_us, .tries = tries};
     rmi_nack_init(n, &config);
     return n;
 }
@@ -114,6 +114,25 @@ static void hostile_numbers_keep_the_list_in_shape(void **state) {
     }
 }
 
+/* Where requests are lost, each is sent twice, and the pairs are a round trip apart. */
+static void requests_have_echoes(void **state) {
+    (void)state;
+    const struct rmi_nack_config config = {.tries = 4, .echo_us = 10};
+    struct rmi_nack n;
+    uint16_t seq[4];
+    rmi_nack_init(&n, &config);
+    rmi_nack_input(&n, 1, 0);
+    rmi_nack_input(&n, 3, 0);
+    static const int64_t at[] = {0, 10, 100, 110};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(rmi_nack_next_deadline(&n), at[i]);
+        assert_int_equal(rmi_nack_due(&n, at[i], 100, seq, 4), 1);
+        assert_int_equal(seq[0], 2);
+    }
+    assert_int_equal(rmi_nack_due(&n, 200, 100, seq, 4), 0);
+    assert_true(rmi_nack_take_gave_up(&n));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_gap_is_asked_for_at_once_and_again_after_a_round_trip),
@@ -122,6 +141,7 @@ int main(void) {
         cmocka_unit_test(an_outage_gives_up_instead_of_asking),
         cmocka_unit_test(the_past_can_be_forgotten),
         cmocka_unit_test(hostile_numbers_keep_the_list_in_shape),
+        cmocka_unit_test(requests_have_echoes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,12 @@ static void note_time(struct rmi_audio_receiver *r, const struct rmi_audio_decis
         r->stats.waited_us += (d->waited_us - r->stats.waited_us) / SMOOTHING;
 }
 
+static void note_concealed(struct rmi_audio_receiver *r, bool concealed, size_t n) {
+    r->stats.concealments += concealed && !r->concealing;
+    r->stats.concealed_samples += concealed ? n : 0;
+    r->concealing = concealed;
+}
+
 /* `n` samples as decided. */
 static void decode(struct rmi_audio_receiver *r, const struct rmi_audio_decision *d, float *pcm, size_t n) {
     const uint8_t *data = d->buf ? d->buf->data + d->offset : NULL;
@@ -68,12 +74,11 @@ static void decode(struct rmi_audio_receiver *r, const struct rmi_audio_decision
         err = rmi_audio_decoder_decode_fec(r->decoder, data, d->len, pcm, n);
     else
         invent(r, pcm, n);
-    if (d->action == RMI_AUDIO_CONCEAL && !d->comfort_noise)
-        r->stats.concealed_samples += n;
-    if (!err && got == n)
+    const bool good = !err && got == n;
+    note_concealed(r, !good || (d->action == RMI_AUDIO_CONCEAL && !d->comfort_noise), n);
+    if (good)
         return;
     r->stats.malformed++;
-    r->stats.concealed_samples += n;
     invent(r, pcm, n);
 }
 

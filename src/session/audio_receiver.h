@@ -50,6 +50,7 @@ struct rmi_audio_receiver_stats {
     uint64_t chunks, lost_chunks, malformed;
     uint64_t copied_chunks;              /* that came by way of the store instead of straight from the decoder */
     uint64_t samples, concealed_samples; /* W3C totalSamplesReceived, concealedSamples */
+    uint64_t concealments;               /* W3C concealmentEvents: times it began */
     uint64_t stretched_samples;          /* added or left out */
     int64_t waited_us;                   /* in the jitter buffer, smoothed: W3C jitterBufferDelay / emitted */
     uint32_t chunk_us;                   /* 0: not known yet */

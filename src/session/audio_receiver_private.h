@@ -38,6 +38,7 @@ struct rmi_audio_receiver {
     int64_t stretched_us;
     /* In a row, what would have been heard: stretches asked for, and attempts to empty the store. */
     unsigned refused, untidy;
+    bool concealing; /* what came out last */
 
     uint64_t restarts;
     int64_t near_ticks;   /* some recent timestamp without wraps */

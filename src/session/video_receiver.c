@@ -4,6 +4,7 @@
 #include "frame/pool.h"
 #include "jitter/order.h"
 #include "rtp/payload/peek.h"
+#include "session/freeze.h"
 #include "session/picture.h"
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct rmi_video_receiver {
     struct rmi_video_buffer *buffer;
     uint8_t formats[PACKETS]; /* of the packets in the buffer, by sequence number */
     struct rmi_frame_pool *pool;
+    struct rmi_freeze freeze;
 
     bool has_format;
     enum rmi_payload_format format; /* of the two below */
@@ -414,6 +416,7 @@ static rm_err take_frame(struct rmi_video_receiver *r, const struct rmi_video_fr
     if (r->config.stream_id)
         (void)rm_runtime_data_set_stream_id(data, r->config.stream_id);
     r->stats.waited_us = smooth(r->stats.waited_us, now_us - frame->first_arrival_us);
+    rmi_freeze_shown(&r->freeze, now_us);
     *out = data;
     return RM_OK;
 }
@@ -455,6 +458,8 @@ void rmi_video_receiver_get_stats(const struct rmi_video_receiver *r, struct rmi
     out->buffer = rmi_video_buffer_get_stats(r->buffer);
     out->decoder = r->decoders_before;
     add_stats(&out->decoder, r->decoder);
+    out->freezes = r->freeze.count;
+    out->frozen_us = r->freeze.total_us;
     out->width = r->width;
     out->height = r->height;
     out->pool_allocations = rmi_frame_pool_stats(r->pool).allocations;

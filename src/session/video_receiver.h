@@ -56,6 +56,8 @@ struct rmi_video_receiver_stats {
     uint32_t width, height;
     int64_t decode_us; /* smoothed */
     int64_t waited_us; /* first packet to frame popped, smoothed */
+    uint64_t freezes;  /* W3C freezeCount, totalFreezesDuration */
+    int64_t frozen_us;
     size_t pool_allocations;
 };
 void rmi_video_receiver_get_stats(const struct rmi_video_receiver *r, struct rmi_video_receiver_stats *out);

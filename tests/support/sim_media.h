@@ -52,6 +52,7 @@ struct rmt_reception {
     uint64_t pictures, unreadable; /* unreadable: their stamp is damaged */
     uint64_t picture_disorder;     /* not after the one before */
     int64_t last_picture_us, longest_freeze_us;
+    struct rmt_samples freezes_us; /* times between pictures of over two frames */
     struct rmt_samples picture_age_us;
     double psnr_least, psnr_sum; /* of each PSNR_EVERYth picture */
     uint64_t psnr_count;

@@ -12,7 +12,9 @@
 #define TAU 6.28318530717958647692
 #define MARKER_TWICE_US (MARKER_SPACING_US / 2) /* two markers this near in their recording are one heard twice */
 #define MARKER_ALIKE 0.95                       /* concealment may go on with a marker, but not so well (0.90 seen) */
-#define QUIET_POWER 1e-6                        /* mean square below which a chunk has no tone to look for */
+#define FREEZE_FRAMES 2                         /* a viewer may notice */
+#define FREEZE_SLACK_US RMI_MS(2)
+#define QUIET_POWER 1e-6 /* mean square below which a chunk has no tone to look for */
 /* A thread runs so much after its deadline; what came at that very moment it finds there. */
 #define WAKE_US 20
 enum { FATE_CAME = 1, FATE_FEC = 2 };
@@ -141,8 +143,11 @@ static void judge_picture(struct studio_line *l, const rm_runtime_data *data, in
     const rm_video *v = rm_runtime_data_video(data);
     int64_t stamp_us;
     uint8_t frame;
-    if (r->last_picture_us)
+    if (r->last_picture_us) {
         r->longest_freeze_us = rmi_max64(r->longest_freeze_us, now_us - r->last_picture_us);
+        if (now_us - r->last_picture_us > FREEZE_FRAMES * RMI_SEC(1) / l->studio->config.fps + FREEZE_SLACK_US)
+            rmt_samples_add(&r->freezes_us, now_us - r->last_picture_us);
+    }
     r->last_picture_us = now_us;
     r->pictures++;
     if (!stamp_read(v, &stamp_us, &frame)) {
@@ -324,13 +329,15 @@ void rmt_line_fini(struct studio_line *l) {
     free(l->fate);
     rmt_samples_fini(&l->r.sound_age_us);
     rmt_samples_fini(&l->r.picture_age_us);
+    rmt_samples_fini(&l->r.freezes_us);
 }
 
 void rmt_line_forget(struct studio_line *l) {
     struct rmt_reception *r = &l->r;
     rmt_samples_fini(&r->sound_age_us);
     rmt_samples_fini(&r->picture_age_us);
-    r->sound_age_us = r->picture_age_us = (struct rmt_samples){0};
+    rmt_samples_fini(&r->freezes_us);
+    r->sound_age_us = r->picture_age_us = r->freezes_us = (struct rmt_samples){0};
     r->markers = r->chunks = r->pictures = r->unreadable = r->sound_disorder = r->picture_disorder = 0;
     r->last_chunk_us = r->longest_pause_us = r->last_picture_us = r->longest_freeze_us = r->longest_gap_us = 0;
     r->psnr_least = r->psnr_sum = 0;
