@@ -37,7 +37,7 @@ static void rooms_are_apart(const struct rmi_signaling_thread *s) {
     size_t known;
     for (int i = 0; i < MEMBERS; i++)
         for (int r = 0; r < ROOMS; r++) {
-            char room[8];
+            char room[24];
             rm_webrtc_config c;
             rmt_config(&c, s, ids[i]);
             snprintf(room, sizeof room, "room%d", r);
