@@ -101,6 +101,17 @@ typedef struct rm_media_stats {
     double target_bitrate_bps;         /* of the video encoder that serves it; 0: no pictures for now */
     double available_outgoing_bitrate; /* bits a second for all that is sent to it, as estimated; 0: unknown */
     double audio_level; /* of sound received, as its latest packet says: 0 silence, or not told, .. 1 full scale */
+    uint64_t concealment_events;   /* of sound received: times it began */
+    uint64_t freeze_count;         /* of pictures received, */
+    double total_freezes_duration; /* and how long together, seconds */
+    uint64_t redundant_audio_in;   /* lost frames of sound that came with later packets (RED, RFC 2198), */
+    uint64_t redundant_audio_out;  /* and copies sent for the peer */
+    double packet_loss_rate;       /* 0..1, before repairs: the worse of what we and what the peer last reported */
+    /* Of the last seconds, 0..100; 50 and more is acceptable. Sound after ITU-T G.107's E-model, by delay and the share
+     * that had to be concealed; pictures by freezes, rate and delay; the score is the worse of both, less two for each
+     * per cent of packets lost above five. 0 of what does not come; the score of a peer that sends nothing is made of
+     * what it reports of ours. */
+    double audio_quality_score, video_quality_score, quality_score;
 } rm_media_stats;
 
 /* Of a connected peer. RM_E_NOT_FOUND, RM_E_STATE (not started), RM_E_CLOSED, RM_E_INVALID_ARG. */

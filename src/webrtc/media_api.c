@@ -4,6 +4,7 @@
 
 #include "media/level.h"
 #include "signaling/dialect.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -259,6 +260,9 @@ static void fill_receiving(struct rmi_media_peer *p, rm_media_stats *out) {
     out->audio_in.frames_dropped = a->lost_chunks + a->malformed;
     out->audio_jitter_buffer_ms = ms(a->waited_us);
     out->total_samples = a->samples;
+    out->concealment_events = a->concealments;
+    out->freeze_count = v->freezes;
+    out->total_freezes_duration = (double)v->frozen_us / 1e6;
     out->concealed_samples = a->concealed_samples;
     out->audio_chunk_allocations = a->pool_allocations;
     out->video_in.width = v->width;
@@ -305,6 +309,13 @@ static void take_stats(void *ctx) {
     r->out->rtt_ms = ms(s.rtt_us);
     r->out->network_ms = ms(s.rtt_us) / 2;
     r->out->available_outgoing_bitrate = s.available_outgoing_bps;
+    r->out->redundant_audio_in = s.in[RMI_RTP_AUDIO].redundant;
+    r->out->redundant_audio_out = s.out[RMI_RTP_AUDIO].redundant;
+    for (int k = 0; k < RMI_RTP_KINDS; k++)
+        r->out->packet_loss_rate = fmax(r->out->packet_loss_rate, fmax(s.in[k].fraction_lost, s.out[k].fraction_lost));
+    r->out->audio_quality_score = p->quality.sound;
+    r->out->video_quality_score = p->quality.pictures;
+    r->out->quality_score = p->quality.score;
     r->out->audio_level = rmi_level_amplitude(p->audio_level);
     fill_sending(p, r->out);
     fill_receiving(p, r->out);

@@ -4,12 +4,14 @@
 
 #include "base/log.h"
 #include "rtp/ext.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define VIDEO_CLOCK_HZ 90000 /* of every video format (RFC 7741, 6184, 9628) */
 #define TICK_US RMI_SEC(1)
+#define QUALITY_SHARE 0.25 /* of a second in what is judged: the last four or so */
 /* Congestion control of a connection begins here and goes up to there: more than the pictures need, so that key frames
  * leave quickly where there is room. */
 #define RATE_MIN_BPS 50000.0 /* narrow-band sound and its headers */
@@ -352,6 +354,46 @@ static void tell_bandwidth(struct rmi_media *m, struct rmi_media_peer *p) {
     rmi_webrtc_emit(m->t, &ev);
 }
 
+/* What is judged is what comes; where nothing does, what the peer reports of ours. */
+static void judge(struct rmi_media_peer *p, int64_t now_us, const struct rmi_rtp_session_stats *s,
+                  const struct rmi_audio_receiver_stats *audio, const struct rmi_video_receiver_stats *video) {
+    struct rmi_media_judged *j = &p->judged;
+    const double seconds = (double)(now_us - j->at_us) / 1e6;
+    const uint64_t samples = audio->samples - j->samples, concealed = audio->concealed_samples - j->concealed;
+    const bool first = j->at_us == 0;
+    const double frozen = (double)(video->frozen_us - j->frozen_us) / 1e6;
+    j->at_us = now_us;
+    j->samples = audio->samples;
+    j->concealed = audio->concealed_samples;
+    j->frozen_us = video->frozen_us;
+    if (first || seconds <= 0)
+        return;
+    if (samples)
+        j->concealed_share += ((double)concealed / (double)samples - j->concealed_share) * QUALITY_SHARE;
+    j->frozen_share += (fmin(frozen / seconds, 1) - j->frozen_share) * QUALITY_SHARE;
+    const struct rmi_rtp_stream_stats *const in = s->in, *const out = s->out;
+    const double lost_out = fmax(out[RMI_RTP_AUDIO].fraction_lost, out[RMI_RTP_VIDEO].fraction_lost);
+    const double lost_in = fmax(in[RMI_RTP_AUDIO].fraction_lost, in[RMI_RTP_VIDEO].fraction_lost);
+    struct rmi_quality_input q = {.sound = p->in[RMI_RTP_AUDIO].bps > 0,
+                                  .pictures = p->in[RMI_RTP_VIDEO].bps > 0,
+                                  .rtt_ms = (double)s->rtt_us / 1e3,
+                                  .sound_buffer_ms = (double)audio->waited_us / 1e3,
+                                  .picture_buffer_ms = (double)video->waited_us / 1e3,
+                                  .concealed = j->concealed_share,
+                                  .frozen = j->frozen_share,
+                                  .fps = p->in[RMI_RTP_VIDEO].fps,
+                                  .loss = fmax(lost_in, lost_out)};
+    if (!q.sound && !q.pictures) {
+        q.sound = p->out[RMI_RTP_AUDIO].bps > 0;
+        q.pictures = p->out[RMI_RTP_VIDEO].bps > 0;
+        q.concealed = lost_out;
+        q.frozen = 0;
+        q.fps = p->out[RMI_RTP_VIDEO].fps;
+        q.sound_buffer_ms = q.picture_buffer_ms = 0;
+    }
+    p->quality = rmi_quality_of(&q);
+}
+
 void rmi_media_tick(void *media, int64_t now_us) {
     struct rmi_media *m = media;
     rmi_media_join_ended(m);
@@ -360,12 +402,15 @@ void rmi_media_tick(void *media, int64_t now_us) {
         struct rmi_rtp_session_stats s;
         rmi_rtp_session_get_stats(p->rtp, &s);
         pthread_mutex_lock(&p->mutex);
-        uint64_t frames_in[RMI_RTP_KINDS] = {p->audio_stats.chunks, p->video_stats.frames};
+        const struct rmi_audio_receiver_stats audio = p->audio_stats;
+        const struct rmi_video_receiver_stats video = p->video_stats;
         pthread_mutex_unlock(&p->mutex);
+        uint64_t frames_in[RMI_RTP_KINDS] = {audio.chunks, video.frames};
         for (int k = 0; k < RMI_RTP_KINDS; k++) {
             update_rate(&p->in[k], now_us, s.in[k].bytes, frames_in[k]);
             update_rate(&p->out[k], now_us, s.out[k].bytes, s.out[k].frames);
         }
+        judge(p, now_us, &s, &audio, &video);
         atomic_store(&p->rtt_us, s.rtt_us);
         if (m->t->config.adaptive_bitrate_enabled)
             tell_bandwidth(m, p);

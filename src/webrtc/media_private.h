@@ -10,6 +10,7 @@
 #include "jitter/sync.h"
 #include "session/audio_receiver.h"
 #include "session/audio_sender.h"
+#include "session/quality.h"
 #include "session/video_ladder.h"
 #include "session/video_receiver.h"
 #include "session/video_sender.h"
@@ -77,6 +78,14 @@ struct rmi_media_rate {
     double bps, fps;
 };
 
+/* Where the counters stood at the last look, and shares of the last seconds. */
+struct rmi_media_judged {
+    int64_t at_us;
+    uint64_t samples, concealed;
+    int64_t frozen_us;
+    double concealed_share, frozen_share; /* 0..1, smoothed */
+};
+
 struct rmi_media_report {
     bool fresh;
     uint64_t ntp;
@@ -117,8 +126,10 @@ struct rmi_media_peer {
     struct rmi_rtp_session *rtp; /* NULL: down */
     int format[RMI_RTP_KINDS];   /* that we send, -1: none */
     struct rmi_media_rate in[RMI_RTP_KINDS], out[RMI_RTP_KINDS];
-    double target_bps;    /* of its pictures; 0: none */
-    double available_bps; /* of all; 0: unknown */
+    struct rmi_media_judged judged;
+    struct rmi_quality quality; /* of the last seconds */
+    double target_bps;          /* of its pictures; 0: none */
+    double available_bps;       /* of all; 0: unknown */
     rm_bandwidth bandwidth, bandwidth_next;
     bool has_lane;
     uint8_t audio_level; /* of the latest packet with sound, -dBov */

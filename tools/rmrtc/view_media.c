@@ -20,8 +20,11 @@ static void stream_line(const char *what, const rm_stream_stats *audio, const rm
 void view_media_line(const rm_media_stats *m, int line, char *out, size_t size) {
     bool in = m->audio_in.active || m->video_in.active, to = m->audio_out.active || m->video_out.active;
     out[0] = '\0';
-    if (line == 0 && in)
+    if (line == 0 && in) {
         stream_line("receives", &m->audio_in, &m->video_in, out, size);
+        const size_t used = strlen(out);
+        snprintf(out + used, size - used, "  quality %.0f", m->quality_score);
+    }
     if (line == 1 && to)
         stream_line("sends", &m->audio_out, &m->video_out, out, size);
     if (line == 2 && (m->video_in.active || m->video_out.active)) {
@@ -29,9 +32,10 @@ void view_media_line(const rm_media_stats *m, int line, char *out, size_t size) 
                        m->video_decode_ms + m->video_pipeline_ms;
         snprintf(out, size,
                  "  video ms capture %.1f encode %.1f network %.1f jitter buffer %.1f decode %.1f pipeline %.1f total "
-                 "%.1f  rtt %.1f",
+                 "%.1f  rtt %.1f  freezes %llu (%.1f s)",
                  m->video_capture_ms, m->video_encode_ms, m->network_ms, m->video_jitter_buffer_ms, m->video_decode_ms,
-                 m->video_pipeline_ms, total, m->rtt_ms);
+                 m->video_pipeline_ms, total, m->rtt_ms, (unsigned long long)m->freeze_count,
+                 m->total_freezes_duration);
     }
     if (line == 3 && (m->audio_in.active || m->audio_out.active)) {
         double total = m->audio_encode_ms + m->network_ms + m->audio_jitter_buffer_ms + m->audio_pipeline_ms;
@@ -72,16 +76,22 @@ json_t *view_media_json(const rm_media_stats *m) {
                               "decode", m->video_decode_ms, "pipeline", m->video_pipeline_ms);
     json_t *audio = json_pack("{s:f, s:f, s:f, s:f}", "encode", m->audio_encode_ms, "network", m->network_ms,
                               "jitter_buffer", m->audio_jitter_buffer_ms, "pipeline", m->audio_pipeline_ms);
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f}",
-                     "audio_in", stream_json(&m->audio_in), "audio_out", stream_json(&m->audio_out), "video_in",
-                     stream_json(&m->video_in), "video_out", stream_json(&m->video_out), "video_ms", video, "audio_ms",
-                     audio, "rtt_ms", m->rtt_ms, "av_skew_ms", m->av_skew_ms, "total_samples",
-                     (json_int_t)m->total_samples, "concealed_samples", (json_int_t)m->concealed_samples,
-                     "pipeline_inputs", (json_int_t)m->pipeline_inputs, "pipeline_outputs",
-                     (json_int_t)m->pipeline_outputs, "pipeline_errors", (json_int_t)m->pipeline_errors,
-                     "pipeline_dropped", (json_int_t)m->pipeline_dropped, "audio_chunk_allocations",
-                     (json_int_t)m->audio_chunk_allocations, "target_bitrate_bps", m->target_bitrate_bps,
-                     "available_outgoing_bitrate", m->available_outgoing_bitrate, "audio_level", m->audio_level);
+    json_t *quality = json_pack(
+        "{s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:I, s:I}", "score", m->quality_score, "audio_score",
+        m->audio_quality_score, "video_score", m->video_quality_score, "packet_loss_rate", m->packet_loss_rate,
+        "concealment_events", (json_int_t)m->concealment_events, "freeze_count", (json_int_t)m->freeze_count,
+        "total_freezes_duration", m->total_freezes_duration, "redundant_audio_in", (json_int_t)m->redundant_audio_in,
+        "redundant_audio_out", (json_int_t)m->redundant_audio_out);
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:o}", "audio_in",
+        stream_json(&m->audio_in), "audio_out", stream_json(&m->audio_out), "video_in", stream_json(&m->video_in),
+        "video_out", stream_json(&m->video_out), "video_ms", video, "audio_ms", audio, "rtt_ms", m->rtt_ms,
+        "av_skew_ms", m->av_skew_ms, "total_samples", (json_int_t)m->total_samples, "concealed_samples",
+        (json_int_t)m->concealed_samples, "pipeline_inputs", (json_int_t)m->pipeline_inputs, "pipeline_outputs",
+        (json_int_t)m->pipeline_outputs, "pipeline_errors", (json_int_t)m->pipeline_errors, "pipeline_dropped",
+        (json_int_t)m->pipeline_dropped, "audio_chunk_allocations", (json_int_t)m->audio_chunk_allocations,
+        "target_bitrate_bps", m->target_bitrate_bps, "available_outgoing_bitrate", m->available_outgoing_bitrate,
+        "audio_level", m->audio_level, "quality", quality);
 }
 
 static json_t *latency_json(const struct sink_latency *l) {
