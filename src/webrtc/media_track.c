@@ -10,7 +10,8 @@
 /* An encoder nobody needed for so long is freed: VP9's takes 85 MB (measured, 720p). */
 #define ENCODER_IDLE_US RMI_SEC(5)
 /* Short frames are asked for by who counts milliseconds: 2.5 ms of look-ahead instead of 6.5. What the other modes have
- * more, in-band redundancy, is not used before losses are known. */
+ * more, in-band FEC, is made up for by copies in later packets (peer/rtp_session_red.c), which are as good as the first
+ * and for each peer as many as its losses call for; who does not know them hears more concealment. */
 #define LOW_DELAY_FRAME_US 10000
 #define KEY_APART_US                                                                                                   \
     RMI_MS(500)        /* key frames of one encoder, however many peers ask: they cost several pictures each */
