@@ -36,6 +36,9 @@ static const char help[] =
     "  --relay-only       use TURN relays only\n"
     "  --bind ADDRESS     use this local address only\n"
     "  --ca FILE          PEM authorities to trust for wss://\n"
+    "  --max-peers N      connections at once, 1..64; default 10; who is one too many is told so\n"
+    "  --allow-peers IDS  connect with these only, separated by commas; default everybody\n"
+    "  --deny-peers IDS   connect with none of these; goes before --allow-peers\n"
     "\n"
     "media:\n"
     "  --publish SOURCE   send \"test\" (a moving picture and sound) or a media file in a loop\n"
@@ -231,6 +234,14 @@ static bool set_media_option(struct join *j, int o, const char *arg) {
     }
 }
 
+static bool parse_count(const char *option, const char *arg, long most, uint32_t *out) {
+    long number;
+    if (!parse_number(option, arg, 1, most, &number))
+        return false;
+    *out = (uint32_t)number;
+    return true;
+}
+
 /* False: the message is printed. */
 static bool set_option(struct join *j, int o, const char *arg) {
     switch (o) {
@@ -260,6 +271,14 @@ static bool set_option(struct join *j, int o, const char *arg) {
         return parse_number("--duration", arg, 1, 30L * 24 * 3600, &j->duration_s);
     case 'u':
         return parse_number("--until-connected", arg, 1, RM_PEERS_MAX, &j->until_connected);
+    case 'm':
+        return parse_count("--max-peers", arg, RM_PEERS_MAX, &j->config.max_peers);
+    case 'a':
+        j->config.allowed_peers = arg;
+        return true;
+    case 'n':
+        j->config.denied_peers = arg;
+        return true;
     case 'j':
         j->json = true;
         return true;
@@ -485,6 +504,9 @@ static int run(int argc, char **argv) {
                                             {"relay-only", no_argument, NULL, 'R'},
                                             {"bind", required_argument, NULL, 'b'},
                                             {"ca", required_argument, NULL, 'c'},
+                                            {"max-peers", required_argument, NULL, 'm'},
+                                            {"allow-peers", required_argument, NULL, 'a'},
+                                            {"deny-peers", required_argument, NULL, 'n'},
                                             {"video-codec", required_argument, NULL, 'v'},
                                             {"duration", required_argument, NULL, 'd'},
                                             {"until-connected", required_argument, NULL, 'u'},
