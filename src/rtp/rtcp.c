@@ -11,7 +11,8 @@
 #define REMB_EXPONENT_SHIFT 18
 
 /* The type, its length in bytes behind the 4-byte header, and that its lengths tile the datagram: checked for the whole
- * datagram before any packet of it is looked at (RFC 3550 A.2, without its demand that a report comes first). */
+ * datagram before any packet of it is looked at (RFC 3550 A.2, without its demands that a report comes first and that
+ * the last alone has padding, of whole words: transport-wide feedback of libwebrtc and Pion has one to three bytes). */
 rm_err rmi_rtcp_begin(struct rmi_rtcp_reader *r, const uint8_t *data, size_t len) {
     struct rmi_rd rd = rmi_rd_init(data, len);
     r->rest = rmi_rd_init(data, 0);
@@ -26,7 +27,7 @@ rm_err rmi_rtcp_begin(struct rmi_rtcp_reader *r, const uint8_t *data, size_t len
             return RM_E_PARSE;
         if (first & RMI_RTCP_PADDING_BIT) {
             uint8_t padding = body ? bytes[body - 1] : 0;
-            if (rmi_rd_left(&rd) > 0 || padding == 0 || padding % RMI_RTCP_WORD || padding > body)
+            if (padding == 0 || padding > body)
                 return RM_E_PARSE;
         }
     }

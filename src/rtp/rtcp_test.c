@@ -164,19 +164,43 @@ static void lengths_have_to_tile_the_datagram(void **state) {
     assert_int_equal(rmi_rtcp_begin(&r, trailing, sizeof trailing), RM_E_PARSE);
 }
 
-static void only_the_last_packet_may_have_padding(void **state) {
+static void padding_is_left_out(void **state) {
     (void)state;
     struct rmi_rtcp_reader r;
     struct rmi_rtcp_item i;
     uint8_t packet[] = {0xa1, 206, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 4, 0x80, 201, 0, 1, 0, 0, 0, 9};
-    assert_int_equal(rmi_rtcp_begin(&r, packet, sizeof packet), RM_E_PARSE);
+    assert_int_equal(rmi_rtcp_begin(&r, packet, sizeof packet), RM_OK); /* of the first, too */
+    assert_int_equal(rmi_rtcp_next(&r, &i), RM_OK);
+    assert_true(i.kind == RMI_RTCP_PLI && i.media_ssrc == 2);
+    assert_int_equal(rmi_rtcp_next(&r, &i), RM_OK);
+    assert_int_equal(i.kind, RMI_RTCP_RR);
     for (unsigned padding = 0; padding <= 255; padding++) {
         packet[15] = (uint8_t)padding;
-        bool good = padding == 4 || padding == 8 || padding == 12;
+        bool good = padding >= 1 && padding <= 12;
         assert_int_equal(rmi_rtcp_begin(&r, packet, 16), good ? RM_OK : RM_E_PARSE);
         if (good) /* more than 4 leave too little for a PLI */
-            assert_int_equal(rmi_rtcp_next(&r, &i), padding == 4 ? RM_OK : RM_E_PARSE);
+            assert_int_equal(rmi_rtcp_next(&r, &i), padding <= 4 ? RM_OK : RM_E_PARSE);
     }
+}
+
+/* As libwebrtc and Pion write it: three packets, one chunk, three deltas, then padding of three bytes. */
+static void feedback_padded_by_single_bytes_is_read(void **state) {
+    (void)state;
+    const uint8_t packet[] = {0xaf, 205, 0, 6, 0, 0, 0,    1,    0, 0, 0, 2, 0x01, 0x02,
+                              0,    3,   0, 0, 5, 0, 0x20, 0x03, 4, 8, 8, 0, 0,    3};
+    struct rmi_rtcp_reader r;
+    struct rmi_rtcp_item i;
+    struct rmi_twcc_reader feedback;
+    struct rmi_twcc_arrival arrival;
+    assert_int_equal(rmi_rtcp_begin(&r, packet, sizeof packet), RM_OK);
+    assert_int_equal(rmi_rtcp_next(&r, &i), RM_OK);
+    assert_int_equal(rmi_twcc_begin(&feedback, &i), RM_OK);
+    for (uint16_t seq = 0x102; seq < 0x105; seq++) {
+        assert_true(rmi_twcc_next(&feedback, &arrival));
+        assert_int_equal(arrival.seq, seq);
+    }
+    assert_int_equal(arrival.since_reference_us, 20 * RMI_TWCC_TICK_US);
+    assert_false(rmi_twcc_next(&feedback, &arrival));
 }
 
 static void a_malformed_packet_does_not_hide_the_next(void **state) {
@@ -347,7 +371,8 @@ int main(void) {
         cmocka_unit_test(sweeps),
         cmocka_unit_test(every_type_at_every_length),
         cmocka_unit_test(lengths_have_to_tile_the_datagram),
-        cmocka_unit_test(only_the_last_packet_may_have_padding),
+        cmocka_unit_test(padding_is_left_out),
+        cmocka_unit_test(feedback_padded_by_single_bytes_is_read),
         cmocka_unit_test(a_malformed_packet_does_not_hide_the_next),
         cmocka_unit_test(xr_and_unknown_kinds_are_stepped_over),
         cmocka_unit_test(text_lengths_stay_within_their_packet),
