@@ -227,7 +227,10 @@ size_t rmi_channels_buffered(const struct rmi_channels *c, uint16_t id) {
 }
 
 rm_err rmi_channels_pause(struct rmi_channels *c, uint16_t id, bool pause) {
-    return find(c, id) ? rmi_sctp_pause_stream(c->a, id, pause) : RM_E_NOT_FOUND;
+    const struct channel *ch = find(c, id);
+    if (!ch)
+        return RM_E_NOT_FOUND;
+    return ch->info.state < RMI_CHANNEL_CLOSING ? rmi_sctp_pause_stream(c->a, id, pause) : RM_OK;
 }
 
 void rmi_channels_flush(struct rmi_channels *c, int64_t now_us) {
@@ -342,6 +345,9 @@ static void on_reset_in(struct rmi_channels *c, int64_t now_us, uint16_t id) {
     if (ch->info.state < RMI_CHANNEL_CLOSING)
         set_state(c, id, RMI_CHANNEL_CLOSING, "closed by the peer");
     ask_reset(c, now_us, id);
+    /* A peer that has seen our reset may use the id again before we know that it has: that waits. */
+    if (!ch->reset_out)
+        (void)rmi_sctp_pause_stream(c->a, id, true);
 }
 
 /* ---- events ---- */
@@ -406,6 +412,7 @@ static bool on_event(struct rmi_channels *c, int64_t now_us, const struct rmi_sc
     case RMI_SCTP_EV_RESET_OUT:
         if (c->at[e->stream] && c->at[e->stream]->reset_asked) {
             c->at[e->stream]->reset_out = true;
+            (void)rmi_sctp_pause_stream(c->a, e->stream, false);
             if (e->err) /* the peer has no such stream open */
                 c->at[e->stream]->reset_in = true;
             c->work = true;

@@ -314,6 +314,43 @@ static void both_close_at_once_and_the_number_comes_again(void **state) {
     }
 }
 
+/* Loses each answer to a reset that is on its way from this side. */
+static void lose_reset_answers(struct test_link *l) {
+    static const uint8_t answer[] = {0, 16, 0, 12}; /* RFC 6525 4.4: type and length */
+    for (size_t i = 0; i < l->count; i++)
+        for (size_t at = 0; at + sizeof answer <= l->heap[i].len; at += sizeof answer)
+            if (!memcmp(l->heap[i].data + at, answer, sizeof answer))
+                l->heap[i].len = 0;
+}
+
+static void an_id_used_again_while_our_reset_is_unanswered_waits(void **state) {
+    (void)state;
+    struct world w;
+    begin(&w, 0);
+    const uint16_t id = open_labelled(&w, 1, "first");
+    run(&w, RMI_MS(100));
+    assert_int_equal(w.side[0].count[RMI_CHANNELS_EV_NEW], 1);
+    assert_int_equal(rmi_channels_close(w.side[1].c, w.p.now_us, id), RM_OK);
+    drain(&w.p, 1);
+    rmi_sctp_flush(w.p.end[1].a, w.p.now_us);
+    while (w.side[1].count[RMI_CHANNELS_EV_CLOSED] == 0) {
+        assert_true(test_pair_step(&w.p, w.p.now_us + RMI_SEC(1)));
+        lose_reset_answers(&w.p.end[1].out);
+    }
+    assert_int_equal(w.side[0].count[RMI_CHANNELS_EV_CLOSED], 0);
+    assert_int_equal(open_labelled(&w, 1, "second"), id);
+    assert_int_equal(rmi_channels_send(w.side[1].c, w.p.now_us, id, false, "again", 5), RM_OK);
+    run(&w, RMI_SEC(10));
+    assert_int_equal(w.side[0].count[RMI_CHANNELS_EV_CLOSED], 1);
+    assert_int_equal(w.side[0].count[RMI_CHANNELS_EV_NEW], 2);
+    assert_int_equal(w.side[0].count[RMI_CHANNELS_EV_MESSAGE], 1);
+    assert_memory_equal(w.side[0].text, "again", 5);
+    assert_int_equal(rmi_channels_send(w.side[0].c, w.p.now_us, id, false, "back", 4), RM_OK);
+    run(&w, RMI_SEC(1));
+    assert_memory_equal(w.side[1].text, "back", 4);
+    end(&w);
+}
+
 static void openings_without_end_stay_bounded(void **state) {
     (void)state;
     struct world w;
@@ -429,6 +466,7 @@ int main(void) {
         cmocka_unit_test(small_messages_pass_a_large_one),
         cmocka_unit_test(data_before_the_answer_comes_behind_the_opening),
         cmocka_unit_test(both_close_at_once_and_the_number_comes_again),
+        cmocka_unit_test(an_id_used_again_while_our_reset_is_unanswered_waits),
         cmocka_unit_test(openings_without_end_stay_bounded),
         cmocka_unit_test(labels_of_any_bytes_and_unknown_kinds_do_no_harm),
         cmocka_unit_test(a_paused_channel_keeps_what_comes),
