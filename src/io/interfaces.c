@@ -15,7 +15,7 @@
 /* One change of address comes as a burst of messages over some 100 ms; each report costs one look at the interfaces. */
 #define QUIET_US RMI_MS(100)
 #define LATEST_US RMI_MS(500) /* calls stand still meanwhile */
-#define ORDER_BITS 11        /* low bits of `prefer`: the order the system lists them in keeps values apart */
+#define ORDER_BITS 11         /* low bits of `prefer`: the order the system lists them in keeps values apart */
 #define ORDER_MAX ((1 << ORDER_BITS) - 1)
 
 enum kind { KIND_LOOPBACK, KIND_VIRTUAL, KIND_LINK };

@@ -14,7 +14,8 @@ static const char golden_offer_audio[] =
     "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\r\n"
     "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\na=sendrecv\r\na=msid:st au\r\n"
     "a=rtcp-mux\r\na=rtcp-rsize\r\na=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\na=rtcp-fb:111 nack\r\n"
-    "a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\na=ssrc:286331153 cname:cn\r\n";
+    "a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\na=ssrc:286331153 "
+    "cname:cn\r\n";
 static const char golden_offer_video[] =
     "m=video 9 UDP/TLS/RTP/SAVPF 98 99 96 97 102 103\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n"
     "a=ice-ufrag:uaaa\r\na=ice-pwd:a0123456789012345678901\r\na=ice-options:trickle\r\n"
