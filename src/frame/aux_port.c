@@ -3,7 +3,6 @@
 #include "frame/data_private.h"
 #include "frame/json_text.h"
 #include "frame/utf8.h"
-#include <stdlib.h>
 #include <string.h>
 
 #define PORT_KEY "__aux_port__"
@@ -12,24 +11,13 @@
 #define BINARY_KEY "binary_b64"
 #define PORT_MAX 64 /* bytes */
 
-static json_t *base64_of(const uint8_t *data, size_t size) {
-    const size_t length = rmi_base64_encoded_size(size);
-    char *text = malloc(length + 1);
-    if (!text)
-        return NULL;
-    rmi_base64_encode(data, size, text);
-    json_t *value = json_stringn_nocheck(text, length);
-    free(text);
-    return value;
-}
-
 /* A new reference; NULL: no memory. */
 static json_t *payload_value(const rm_runtime_data *d) {
     if (d->type == RM_DATA_JSON)
         return json_incref(d->value);
     if (d->type == RM_DATA_TEXT)
         return json_pack("{s:o}", TEXT_KEY, json_stringn_nocheck(d->u.text.raw, d->u.text.raw_size));
-    return json_pack("{s:o}", BINARY_KEY, base64_of(d->buf->data + d->offset, d->size));
+    return json_pack("{s:o}", BINARY_KEY, rmi_json_base64(d->buf->data + d->offset, d->size));
 }
 
 rm_err rm_runtime_data_create_aux(const char *port, const rm_runtime_data *payload, rm_runtime_data **out) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "frame/json_text.h"
 
+#include "frame/base64.h"
+
 #include "base/cursor.h"
 #include "frame/data_private.h"
 #include <stdio.h>
@@ -140,4 +142,15 @@ rm_err rm_runtime_data_create_json(const char *text, size_t size, rm_runtime_dat
         err = rmi_runtime_data_create_json_value(value, out);
     json_decref(value);
     return err;
+}
+
+json_t *rmi_json_base64(const void *data, size_t size) {
+    const size_t length = rmi_base64_encoded_size(size);
+    char *text = malloc(length + 1);
+    if (!text)
+        return NULL;
+    rmi_base64_encode(data, size, text);
+    json_t *value = json_stringn_nocheck(text, length);
+    free(text);
+    return value;
 }

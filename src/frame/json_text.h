@@ -15,6 +15,9 @@ rm_err rmi_json_text_load(const char *text, size_t size, json_t **out, char *det
 /* Compact text with a NUL behind it (len without). RM_E_NO_MEMORY. */
 rm_err rmi_json_text_dump(const json_t *value, struct rmi_buf **out);
 
+/* Bytes as a string. NULL: no memory. */
+json_t *rmi_json_base64(const void *data, size_t size);
+
 /* A printed finite number with JSON's decimal point, in place. The separator that printf writes belongs to the
  * application's locale and can be several bytes: anything that is no part of a number stands for it. */
 void rmi_json_plain_number(char *text);

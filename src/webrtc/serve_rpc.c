@@ -7,7 +7,6 @@
 #include "runtime/bus.h"
 #include <remotemedia/data_json.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,23 +28,12 @@ static const char *text_of(const struct call *call, const char *key) {
 
 /* ---- events ---- */
 
-static json_t *base64_of(const void *data, size_t size) {
-    const size_t length = rmi_base64_encoded_size(size);
-    char *text = malloc(length + 1);
-    if (!text)
-        return NULL;
-    rmi_base64_encode(data, size, text);
-    json_t *value = json_stringn_nocheck(text, length);
-    free(text);
-    return value;
-}
-
 static json_t *audio_payload(const rm_tap_item *item) {
     json_t *payload = json_pack("{s:I, s:I, s:I}", "size", (json_int_t)(item->size / sizeof(float)), "sample_rate",
                                 (json_int_t)item->sample_rate, "channels", (json_int_t)item->channels);
     const rm_audio *a = item->data ? rm_runtime_data_audio(item->data) : NULL;
     if (a)
-        json_object_set_new(payload, "samples_b64", base64_of(a->samples, item->size));
+        json_object_set_new(payload, "samples_b64", rmi_json_base64(a->samples, item->size));
     return payload;
 }
 
@@ -63,7 +51,7 @@ static const char *payload_of(const rm_tap_item *item, json_t **payload, json_t 
         return "json";
     case RM_DATA_BINARY:
         *payload = json_pack("{s:I, s:o}", "size", (json_int_t)item->size, "b64",
-                             base64_of(rm_runtime_data_bytes(item->data, &size), item->size));
+                             rmi_json_base64(rm_runtime_data_bytes(item->data, &size), item->size));
         return "binary";
     case RM_DATA_AUDIO:
         *payload = audio_payload(item);

@@ -252,32 +252,34 @@ def run_cells(lab, cells, rmrtc, logs):
     return failed
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__)
+def main_of(doc, prefix, things, run):
+    """Runs those asked for of `things`, which have names; run(lab, [(number, thing)], rmrtc, logs) says how many failed."""
+    p = argparse.ArgumentParser(description=doc)
     p.add_argument("--rmrtc", default=os.path.join(HERE, "..", "..", "build", "bin", "rmrtc"), help="the tool to run")
-    p.add_argument("--logs", help="directory for the logs; kept. Default: a temporary one, kept when a cell fails")
-    p.add_argument("names", nargs="*", help="only cells whose name contains one of these")
+    p.add_argument("--logs", help="directory for the logs; kept. Default: a temporary one, kept when something fails")
+    p.add_argument("names", nargs="*", help="only those whose name contains one of these")
     o = p.parse_args()
-    cells = [(i, c) for i, c in enumerate(CELLS) if not o.names or any(n in c.name for n in o.names)]
+    things = [(i, t) for i, t in enumerate(things) if not o.names or any(n in t.name for n in o.names)]
     reason = why_not()
     if reason:
-        for _, c in cells:
-            print(f"skip {c.name}: {reason}")
+        for _, t in things:
+            print(f"skip {t.name}: {reason}")
         return 77
     rmrtc = os.path.abspath(o.rmrtc)
     if not os.access(rmrtc, os.X_OK):
         print(f"no such program: {rmrtc}; build it or pass --rmrtc", file=sys.stderr)
         return 2
-    logs = os.path.abspath(o.logs) if o.logs else tempfile.mkdtemp(prefix="rm-nat-")
+    logs = os.path.abspath(o.logs) if o.logs else tempfile.mkdtemp(prefix=f"rm-{prefix}-")
     os.makedirs(logs, exist_ok=True)
     for s in (signal.SIGTERM, signal.SIGHUP):  # so that the lab is torn down then, too
         signal.signal(s, lambda *_: sys.exit(1))
-    failed = len(cells)
+    failed = len(things)
     try:
-        with Lab(f"n{os.getpid()}") as lab:
-            failed = run_cells(lab, cells, rmrtc, logs)
+        with Lab(f"{prefix[0]}{os.getpid()}") as lab:
+            failed = run(lab, things, rmrtc, logs)
     except RuntimeError as e:
         print(f"not ok lab: {e}")
+        failed += 1
     if failed == 0 and not o.logs:
         shutil.rmtree(logs)
     elif failed:
@@ -286,4 +288,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_of(__doc__, "nat", CELLS, run_cells))

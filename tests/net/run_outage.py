@@ -4,17 +4,13 @@
 down and up, a new address, a NAT that forgets. Checks that both hear each other again in time and on the same connection.
 Prints `ok NAME (figures)`, `not ok NAME: reason`, `skip NAME: reason`. Exit: 0 all ok, 1 a case failed, 2 usage, 77 all
 skipped. Needs root, ip, nft, a C compiler."""
-import argparse
 import os
-import shutil
-import signal
 import sys
-import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from run_nat import Join, Lab, SIGNAL_PORT, TURN_PORT, start_servers, why_not  # noqa: E402
+from run_nat import Join, SIGNAL_PORT, TURN_PORT, main_of, start_servers  # noqa: E402
 
 CONNECT_S = 15
 BACK_S = 5       # SC-008; the goal is 2 s
@@ -131,47 +127,18 @@ def run_case(lab, case, number, rmrtc, server, logs):
             j.stop()
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--rmrtc", default=os.path.join(HERE, "..", "..", "build", "bin", "rmrtc"), help="the tool to run")
-    p.add_argument("--logs", help="directory for the logs; kept. Default: a temporary one, kept when a case fails")
-    p.add_argument("names", nargs="*", help="only cases whose name contains one of these")
-    o = p.parse_args()
-    cases = [(i, c) for i, c in enumerate(CASES) if not o.names or any(n in c.name for n in o.names)]
-    reason = why_not()
-    if reason:
-        for _, c in cases:
-            print(f"skip {c.name}: {reason}")
-        return 77
-    rmrtc = os.path.abspath(o.rmrtc)
-    if not os.access(rmrtc, os.X_OK):
-        print(f"no such program: {rmrtc}; build it or pass --rmrtc", file=sys.stderr)
-        return 2
-    logs = os.path.abspath(o.logs) if o.logs else tempfile.mkdtemp(prefix="rm-outage-")
-    os.makedirs(logs, exist_ok=True)
-    for s in (signal.SIGTERM, signal.SIGHUP):  # so that the lab is torn down then, too
-        signal.signal(s, lambda *_: sys.exit(1))
-    failed = len(cases)
-    try:
-        with Lab(f"o{os.getpid()}") as lab:
-            lab.up({h: {"via": n} if n else {} for h, n in HOSTS.items()}, {n: {"type": t} for n, t in NATS.items()})
-            server = lab.s["nodes"]["s"]["ip"]
-            start_servers(lab, rmrtc, server, logs)
-            lab.set("a", delay=DELAY)
-            failed = 0
-            for number, case in cases:
-                reason, figures = run_case(lab, case, number, rmrtc, server, logs)
-                failed += reason is not None
-                print(f"not ok {case.name}: {reason}" if reason else f"ok {case.name} ({figures})", flush=True)
-    except RuntimeError as e:
-        print(f"not ok lab: {e}")
-        failed += 1
-    if failed == 0 and not o.logs:
-        shutil.rmtree(logs)
-    elif failed:
-        print(f"# logs: {logs}")
-    return 1 if failed else 0
+def run_cases(lab, cases, rmrtc, logs):
+    lab.up({h: {"via": n} if n else {} for h, n in HOSTS.items()}, {n: {"type": t} for n, t in NATS.items()})
+    server = lab.s["nodes"]["s"]["ip"]
+    start_servers(lab, rmrtc, server, logs)
+    lab.set("a", delay=DELAY)
+    failed = 0
+    for number, case in cases:
+        reason, figures = run_case(lab, case, number, rmrtc, server, logs)
+        failed += reason is not None
+        print(f"not ok {case.name}: {reason}" if reason else f"ok {case.name} ({figures})", flush=True)
+    return failed
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main_of(__doc__, "outage", CASES, run_cases))

@@ -2,39 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # rmrtc join --max-peers, --allow-peers, --deny-peers: who is refused is told why, and leaves with that.
 #   access_test.sh RMRTC
-set -euo pipefail
-rmrtc=$1
-tmp=$(mktemp -d)
-pids=()
-finish() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait
-    rm -rf "$tmp"
-}
-trap finish EXIT
+. "$(dirname "$0")/common.sh"
 cd "$tmp"
-
-fail() {
-    echo "access_test: $*" >&2
-    for f in ./*.out ./*.err; do echo "--- $f" >&2; tail -n 20 "$f" >&2; done
-    exit 1
-}
-await() { # FILE PATTERN
-    for _ in $(seq 600); do
-        grep -q "$2" "$1" 2>/dev/null && return
-        sleep 0.05
-    done
-    fail "$1 never had: $2"
-}
 refused() { # NAME ERROR: it joins, fails with the host, and says so
     "$rmrtc" join "$url" --peer-id "$1" --no-video --duration 3 >"$1.out" 2>"$1.err" && fail "$1 was connected"
     grep -q "host .*failed.*$2" "$1.out" || fail "$1 was not told $2"
 }
 
-"$rmrtc" signal --listen 127.0.0.1:0 >signal.out 2>signal.err &
-pids+=($!)
-await signal.out 'ws://'
-url=$(grep -o 'ws://[^ ]*' signal.out | head -n 1)
+start_signal
 
 "$rmrtc" join "$url" --peer-id host --no-video --max-peers 1 --allow-peers friend,second,other --deny-peers other \
     >host.out 2>host.err &

@@ -2,30 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # rmrtc control and rmrtc execute against rmrtc join --pipeline --allow-control: answers, refusals, exit codes.
 #   control_test.sh RMRTC
-set -euo pipefail
-rmrtc=$1
-tmp=$(mktemp -d)
-pids=()
-finish() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait
-    rm -rf "$tmp"
-}
-trap finish EXIT
+. "$(dirname "$0")/common.sh"
 cd "$tmp"
-
-fail() {
-    echo "control_test: $*" >&2
-    for f in ./*.out ./*.err; do echo "--- $f" >&2; tail -n 20 "$f" >&2; done
-    exit 1
-}
-await() { # FILE PATTERN
-    for _ in $(seq 600); do
-        grep -q "$2" "$1" 2>/dev/null && return
-        sleep 0.05
-    done
-    fail "$1 never had: $2"
-}
 
 cat >one.yaml <<END
 version: v1
@@ -36,10 +14,7 @@ END
 sed 's/first/second/' one.yaml >two.yaml
 sed 's/PassThrough/PassThrou/' one.yaml >wrong.yaml
 
-"$rmrtc" signal --listen 127.0.0.1:0 >signal.out 2>signal.err &
-pids+=($!)
-await signal.out 'ws://'
-url=$(grep -o 'ws://[^ ]*' signal.out | head -n 1)
+start_signal
 "$rmrtc" join "$url" --peer-id runner --pipeline one.yaml --allow-control boss,other --json >runner.out 2>runner.err &
 pids+=($!)
 control() { "$rmrtc" control --timeout 20 "$url" runner "$@"; }

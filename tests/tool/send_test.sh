@@ -2,36 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # rmrtc send and rmrtc join --save-files, --echo: files whole or not at all, messages counted, reasons told.
 #   send_test.sh RMRTC
-set -euo pipefail
-rmrtc=$1
-tmp=$(mktemp -d)
-pids=()
-finish() {
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-    wait
-    rm -rf "$tmp"
-}
-trap finish EXIT
+. "$(dirname "$0")/common.sh"
 cd "$tmp"
 mkdir saved other
 
-fail() {
-    echo "send_test: $*" >&2
-    for f in ./*.err; do echo "--- $f" >&2; tail -n 20 "$f" >&2; done
-    exit 1
-}
-await() { # FILE PATTERN
-    for _ in $(seq 600); do
-        grep -q "$2" "$1" 2>/dev/null && return
-        sleep 0.05
-    done
-    fail "$1 never had: $2"
-}
-
-"$rmrtc" signal --listen 127.0.0.1:0 >signal.out 2>signal.err &
-pids+=($!)
-await signal.out 'ws://'
-url=$(grep -o 'ws://[^ ]*' signal.out | head -n 1)
+start_signal
 "$rmrtc" join "$url" --peer-id store --save-files saved --save-max 100 --echo --json >store.out 2>store.err &
 store=$!
 pids+=($store)
