@@ -93,10 +93,6 @@ rm_err rm_webrtc_create(const rm_webrtc_config *config, rm_webrtc **out) {
         free_all(t);
         return err ? err : made;
     }
-    if (t->config.max_peers > RM_PEERS_MESH)
-        rmi_log(t->log, RMI_LOG_APP, RM_LOG_WARN,
-                "max_peers is %u: in a mesh each peer sends to each of the others; %d are what it is made for",
-                t->config.max_peers, RM_PEERS_MESH);
     if (t->config.peer_id) {
         snprintf(t->peer_id, sizeof t->peer_id, "%s", t->config.peer_id);
     } else {
@@ -142,6 +138,10 @@ rm_err rm_webrtc_start(rm_webrtc *t) {
     pthread_mutex_unlock(&t->mutex);
     if (again)
         return RM_E_STATE;
+    if (t->config.max_peers > RM_PEERS_MESH && !t->serve) /* a server's clients are no mesh */
+        rmi_log(t->log, RMI_LOG_APP, RM_LOG_WARN,
+                "max_peers is %u: in a mesh each peer sends to each of the others; %d are what it is made for",
+                t->config.max_peers, RM_PEERS_MESH);
     rm_err err = rmi_webrtc_net_open(t);
     pthread_mutex_lock(&t->mutex);
     if (!err && pthread_create(&t->thread, NULL, network_main, t))
