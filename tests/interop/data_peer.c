@@ -37,7 +37,7 @@ struct side {
     char report[RM_DETAIL_MAX]; /* of the other side */
     unsigned echoed;
     rm_err echo_err;
-    bool opened[RM_CHANNELS_MAX], closed[RM_CHANNELS_MAX], writable;
+    bool opened[RM_CHANNELS_MAX], closed[RM_CHANNELS_MAX], any_opened, writable, has_report;
     bool lost; /* the connection ended */
     size_t longest;
     char fault[256];
@@ -60,6 +60,7 @@ static void on_data(const char *peer_id, uint16_t channel, const char *label, bo
     pthread_mutex_lock(&s->mutex);
     if (!strcmp(label, "page-report")) {
         snprintf(s->report, sizeof s->report, "%.*s", (int)(size < 200 ? size : 200), (const char *)data);
+        s->has_report = true;
     } else if (!strncmp(label, "page-", 5)) {
         rm_err err = rm_webrtc_send_data(s->t, peer_id, channel, binary, data, size);
         s->echo_err = s->echo_err ? s->echo_err : err;
@@ -81,7 +82,7 @@ static void on_event(const rm_event *ev, void *user) {
     struct side *s = user;
     pthread_mutex_lock(&s->mutex);
     if (ev->type == RM_EV_CHANNEL)
-        s->opened[ev->channel] = true;
+        s->opened[ev->channel] = s->any_opened = true;
     else if (ev->type == RM_EV_CHANNEL_CLOSED)
         s->closed[ev->channel] = true;
     else if (ev->type == RM_EV_CHANNEL_WRITABLE)
@@ -263,19 +264,8 @@ static bool open_for_page(struct side *s) {
 }
 
 static bool all_tests(struct side *s, rm_data_stats *stats) {
-    bool up = false;
-    for (int i = 0; i < RM_CHANNELS_MAX && !up; i++)
-        up = s->opened[i];
-    while (!up) { /* "control", opened by whoever offered */
-        bool never = false;
-        struct timespec end;
-        clock_gettime(CLOCK_REALTIME, &end);
-        end.tv_sec += PATIENCE_MS / 1000;
-        if (s->lost || pthread_cond_timedwait(&s->changed, &s->mutex, &end))
-            return wait_until(s, &never, "no channel opened");
-        for (int i = 0; i < RM_CHANNELS_MAX && !up; i++)
-            up = s->opened[i];
-    }
+    if (!wait_until(s, &s->any_opened, "no channel opened")) /* "control", by whoever offered */
+        return false;
     pthread_mutex_unlock(&s->mutex);
     rm_err err = rm_webrtc_data_stats(s->t, "page", stats);
     pthread_mutex_lock(&s->mutex);
@@ -287,15 +277,6 @@ static bool all_tests(struct side *s, rm_data_stats *stats) {
         if (!channel_test(s, k, stats->message_max))
             return false;
     return bulk_test(s, stats->message_max);
-}
-
-static bool await_report(struct side *s) {
-    struct timespec end;
-    clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += PATIENCE_MS / 1000;
-    while (!s->report[0] && !s->lost && pthread_cond_timedwait(&s->changed, &s->mutex, &end) == 0)
-        continue;
-    return !strcmp(s->report, "ok");
 }
 
 int main(int argc, char **argv) {
@@ -324,7 +305,7 @@ int main(int argc, char **argv) {
     }
     pthread_mutex_lock(&s.mutex);
     bool good = all_tests(&s, &stats);
-    bool theirs = good && await_report(&s);
+    bool theirs = good && wait_for(&s, &s.has_report, PATIENCE_MS) && !strcmp(s.report, "ok");
     good = good && theirs && !s.echo_err;
     pthread_mutex_unlock(&s.mutex);
     printf("{\"good\":%s,\"fault\":\"%s\",\"report\":\"%s\",\"echoed\":%u,\"echo_error\":\"%s\",\"interleaving\":%s,"
