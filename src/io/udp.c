@@ -34,10 +34,11 @@ struct run {
     socklen_t sa_len;
     size_t offset, bytes, segment;
     unsigned count;
+    enum rmi_ecn ecn;
 };
 
 struct control {
-    _Alignas(size_t) uint8_t bytes[CMSG_SPACE(sizeof(int))]; /* as struct cmsghdr wants it */
+    _Alignas(size_t) uint8_t bytes[2 * CMSG_SPACE(sizeof(int))]; /* as struct cmsghdr wants it: a size, an ECN field */
 };
 
 struct rmi_udp {
@@ -48,6 +49,7 @@ struct rmi_udp {
     int fd;
     bool closed;
     bool segments; /* UDP_SEGMENT works as far as known */
+    enum rmi_ecn received_ecn;
     struct rmi_addr local;
     rmi_udp_recv_fn recv;
     rmi_udp_batch_fn batch;
@@ -87,24 +89,33 @@ static void prepare_receive(struct rmi_udp *udp) {
     }
 }
 
-/* The size of each datagram in a slot, `len` when there is one. */
-static size_t segment_of(struct msghdr *msg, size_t len) {
+/* What the kernel tells of the datagrams in a slot: the size of each, where there are several, and the ECN field, which
+ * is the same for all (others are not joined). */
+static void read_control(struct msghdr *msg, size_t *segment, enum rmi_ecn *ecn) {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-        int size = 0;
-        if (c->cmsg_level != SOL_UDP || c->cmsg_type != UDP_GRO || c->cmsg_len < CMSG_LEN(sizeof size))
+        int value = 0;
+        uint8_t octet = 0;
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS && c->cmsg_len >= CMSG_LEN(sizeof octet)) {
+            memcpy(&octet, CMSG_DATA(c), sizeof octet); /* the one that is not an int */
+            *ecn = (enum rmi_ecn)(octet & RMI_ECN_MASK);
+        }
+        if (c->cmsg_len < CMSG_LEN(sizeof value))
             continue;
-        memcpy(&size, CMSG_DATA(c), sizeof size);
-        if (size > 0)
-            return (size_t)size;
+        memcpy(&value, CMSG_DATA(c), sizeof value);
+        if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO && value > 0)
+            *segment = (size_t)value;
+        if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS)
+            *ecn = (enum rmi_ecn)(value & RMI_ECN_MASK);
     }
-    return len;
 }
 
 /* How many datagrams there were. */
 static unsigned deliver_slot(struct rmi_udp *udp, int64_t now_us, unsigned i) {
     struct rmi_addr from = rmi_addr_from_sockaddr((const struct sockaddr *)&udp->in_from[i]);
     size_t left = udp->in_msg[i].msg_len;
-    size_t segment = segment_of(&udp->in_msg[i].msg_hdr, left);
+    size_t segment = left;
+    udp->received_ecn = RMI_ECN_NOT_ECT;
+    read_control(&udp->in_msg[i].msg_hdr, &segment, &udp->received_ecn);
     uint8_t *data = udp->in_data[i] + RMI_HEADROOM;
     unsigned n = 0;
     do {
@@ -168,13 +179,41 @@ static rm_err count_refusal(struct rmi_udp *udp, int error, unsigned n) {
     return RM_E_IO;
 }
 
-static rm_err send_now(struct rmi_udp *udp, const struct sockaddr_storage *to, socklen_t to_len, const uint8_t *data,
-                       size_t len) {
+/* `value` behind what `msg` has already; its buffer has room for it. */
+static void add_control(struct msghdr *msg, struct control *control, int level, int type, const void *value,
+                        size_t len) {
+    struct cmsghdr *c = (struct cmsghdr *)(void *)(control->bytes + msg->msg_controllen);
+    msg->msg_control = control;
+    msg->msg_controllen += CMSG_SPACE(len);
+    c->cmsg_level = level;
+    c->cmsg_type = type;
+    c->cmsg_len = CMSG_LEN(len);
+    memcpy(CMSG_DATA(c), value, len);
+}
+
+static void add_ecn(const struct rmi_udp *udp, struct msghdr *msg, struct control *control, enum rmi_ecn ecn) {
+    const int value = (int)ecn;
+    if (ecn == RMI_ECN_NOT_ECT)
+        return;
+    if (udp->local.family == 4)
+        add_control(msg, control, IPPROTO_IP, IP_TOS, &value, sizeof value);
+    else
+        add_control(msg, control, IPPROTO_IPV6, IPV6_TCLASS, &value, sizeof value);
+}
+
+static rm_err send_now(struct rmi_udp *udp, const struct rmi_addr *to, const uint8_t *data, size_t len,
+                       enum rmi_ecn ecn) {
     int error = 0;
+    struct sockaddr_storage sa;
+    struct control control;
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = len}; /* which is only read */
+    struct msghdr msg = {
+        .msg_name = &sa, .msg_namelen = rmi_addr_to_sockaddr(to, &sa), .msg_iov = &iov, .msg_iovlen = 1};
+    add_ecn(udp, &msg, &control, ecn);
     /* A pending ICMP error for an earlier datagram is reported once instead of sending: the second try sends. */
     for (unsigned attempt = 0; attempt < 2; attempt++) {
         udp->stats.send_calls++;
-        if (sendto(udp->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)to, to_len) >= 0) {
+        if (sendmsg(udp->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
             udp->stats.send_packets++;
             udp->stats.send_bytes += len;
             return RM_OK;
@@ -200,16 +239,6 @@ struct messages {
     unsigned datagrams[MESSAGES]; /* in each */
 };
 
-static void add_segment_size(struct msghdr *msg, struct control *control, uint16_t size) {
-    msg->msg_control = control;
-    msg->msg_controllen = CMSG_SPACE(sizeof size);
-    struct cmsghdr *c = CMSG_FIRSTHDR(msg);
-    c->cmsg_level = SOL_UDP;
-    c->cmsg_type = UDP_SEGMENT;
-    c->cmsg_len = CMSG_LEN(sizeof size);
-    memcpy(CMSG_DATA(c), &size, sizeof size);
-}
-
 /* The next message at `at`, which moves on. */
 static void build_one(struct rmi_udp *udp, struct messages *m, unsigned i, struct position *at) {
     struct run *r = &udp->runs[at->run];
@@ -220,8 +249,11 @@ static void build_one(struct rmi_udp *udp, struct messages *m, unsigned i, struc
                                .iov_len = whole || left < r->segment ? left : r->segment};
     m->msg[i].msg_hdr =
         (struct msghdr){.msg_name = &r->sa, .msg_namelen = r->sa_len, .msg_iov = &m->iov[i], .msg_iovlen = 1};
-    if (whole)
-        add_segment_size(&m->msg[i].msg_hdr, &m->control[i], (uint16_t)r->segment);
+    if (whole) {
+        const uint16_t segment = (uint16_t)r->segment;
+        add_control(&m->msg[i].msg_hdr, &m->control[i], SOL_UDP, UDP_SEGMENT, &segment, sizeof segment);
+    }
+    add_ecn(udp, &m->msg[i].msg_hdr, &m->control[i], r->ecn);
     at->datagram += m->datagrams[i];
     if (at->datagram == r->count)
         *at = (struct position){.run = at->run + 1};
@@ -279,21 +311,21 @@ static void flush(struct rmi_udp *udp) {
 }
 
 /* Whether a datagram can be one more of this run. */
-static bool continues(const struct run *r, const struct rmi_addr *to, size_t len) {
-    return len > 0 && len <= r->segment && r->bytes == r->count * r->segment && r->count < SEGMENTS_MAX &&
-           r->bytes + len <= RUN_BYTES_MAX && rmi_addr_equal(&r->to, to);
+static bool continues(const struct run *r, const struct rmi_addr *to, size_t len, enum rmi_ecn ecn) {
+    return len > 0 && ecn == r->ecn && len <= r->segment && r->bytes == r->count * r->segment &&
+           r->count < SEGMENTS_MAX && r->bytes + len <= RUN_BYTES_MAX && rmi_addr_equal(&r->to, to);
 }
 
-static void collect(struct rmi_udp *udp, const struct rmi_addr *to, const uint8_t *data, size_t len) {
+static void collect(struct rmi_udp *udp, const struct rmi_addr *to, const uint8_t *data, size_t len, enum rmi_ecn ecn) {
     struct run *r = udp->run_count ? &udp->runs[udp->run_count - 1] : NULL;
-    const bool more = r && continues(r, to, len);
+    const bool more = r && continues(r, to, len, ecn);
     if (OUT_BYTES - udp->out_len < len || (!more && udp->run_count == RUNS)) {
         flush(udp);
         r = NULL;
     }
     if (!r || !more) {
         r = &udp->runs[udp->run_count++];
-        *r = (struct run){.to = *to, .offset = udp->out_len, .segment = len};
+        *r = (struct run){.to = *to, .offset = udp->out_len, .segment = len, .ecn = ecn};
         r->sa_len = rmi_addr_to_sockaddr(to, &r->sa);
     }
     if (len > 0)
@@ -303,18 +335,20 @@ static void collect(struct rmi_udp *udp, const struct rmi_addr *to, const uint8_
     r->count++;
 }
 
-rm_err rmi_udp_send(struct rmi_udp *udp, const struct rmi_addr *to, const uint8_t *data, size_t len) {
+rm_err rmi_udp_send_marked(struct rmi_udp *udp, const struct rmi_addr *to, const uint8_t *data, size_t len,
+                           enum rmi_ecn ecn) {
     if (to->family != udp->local.family)
         return RM_E_INVALID_ARG;
     if (len > RMI_DATAGRAM_MAX)
         return RM_E_TOO_BIG;
-    if (udp->batch_depth == 0 && !rmi_loop_at_turn_end(udp->loop, &udp->turn_end)) {
-        struct sockaddr_storage sa;
-        socklen_t sa_len = rmi_addr_to_sockaddr(to, &sa);
-        return send_now(udp, &sa, sa_len, data, len);
-    }
-    collect(udp, to, data, len);
+    if (udp->batch_depth == 0 && !rmi_loop_at_turn_end(udp->loop, &udp->turn_end))
+        return send_now(udp, to, data, len, ecn);
+    collect(udp, to, data, len, ecn);
     return RM_OK;
+}
+
+rm_err rmi_udp_send(struct rmi_udp *udp, const struct rmi_addr *to, const uint8_t *data, size_t len) {
+    return rmi_udp_send_marked(udp, to, data, len, RMI_ECN_NOT_ECT);
 }
 
 void rmi_udp_batch_begin(struct rmi_udp *udp) {
@@ -342,6 +376,17 @@ void rmi_udp_set_offload(struct rmi_udp *udp, bool on) {
     int value = on;
     udp->segments = on; /* whether the kernel can is seen at the first use */
     (void)setsockopt(udp->fd, SOL_UDP, UDP_GRO, &value, sizeof value); /* without it datagrams come one by one */
+}
+
+bool rmi_udp_read_ecn(struct rmi_udp *udp, bool on) {
+    const int value = on;
+    if (udp->local.family == 4)
+        return setsockopt(udp->fd, IPPROTO_IP, IP_RECVTOS, &value, sizeof value) == 0;
+    return setsockopt(udp->fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &value, sizeof value) == 0;
+}
+
+enum rmi_ecn rmi_udp_received_ecn(const struct rmi_udp *udp) {
+    return udp->received_ecn;
 }
 
 static rm_err open_socket(struct rmi_udp *udp, const struct rmi_addr *bind_to) {

@@ -3,6 +3,7 @@
 #define RMI_IO_UDP_H
 
 #include "net/addr.h"
+#include "net/datagram.h"
 #include <remotemedia/error.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,12 +45,20 @@ void rmi_udp_on_batch(struct rmi_udp *udp, rmi_udp_batch_fn fn);
  * RM_E_TOO_BIG above RMI_DATAGRAM_MAX, RM_E_INVALID_ARG for another address family than the socket's. Of what is sent
  * later refusals show in the statistics only. */
 rm_err rmi_udp_send(struct rmi_udp *udp, const struct rmi_addr *to, const uint8_t *data, size_t len);
+/* The same with this ECN field; rmi_udp_send has it not-ECT. */
+rm_err rmi_udp_send_marked(struct rmi_udp *udp, const struct rmi_addr *to, const uint8_t *data, size_t len,
+                           enum rmi_ecn ecn);
 /* Batches nest; the outermost end sends everything collected, in order, with as few system calls as possible. */
 void rmi_udp_batch_begin(struct rmi_udp *udp);
 void rmi_udp_batch_end(struct rmi_udp *udp);
 /* Whether the kernel cuts and joins datagrams of one size (UDP_SEGMENT, UDP_GRO). On from the start, and switched off
  * by itself where it does not work. */
 void rmi_udp_set_offload(struct rmi_udp *udp, bool on);
+
+/* Reads the ECN field of what is received; off from the start. False: this system does not tell it. */
+bool rmi_udp_read_ecn(struct rmi_udp *udp, bool on);
+/* Of the datagram that the receive function is called with; not-ECT where it is not read. */
+enum rmi_ecn rmi_udp_received_ecn(const struct rmi_udp *udp);
 
 void rmi_udp_get_stats(const struct rmi_udp *udp, struct rmi_udp_stats *out);
 /* Sends what is batched, closes. Idempotent, accepts NULL, legal inside the callback; no callback afterwards. */

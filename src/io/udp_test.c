@@ -30,6 +30,7 @@ struct inbox {
     /* answers each datagram, which shows whether that waits for the end of the turn */
     bool answers;
     uint64_t calls_inside;
+    int marked[RMI_ECN_MASK + 1]; /* by ECN field */
 };
 
 static struct rmi_addr loopback4(void) {
@@ -51,6 +52,8 @@ static void on_recv(void *ctx, int64_t now_us, const struct rmi_addr *from, uint
         rmi_udp_get_stats(in->udp, &stats);
         in->calls_inside = stats.send_calls;
     }
+    if (in->udp)
+        in->marked[rmi_udp_received_ecn(in->udp)]++;
     in->last_len = len;
     in->last_from = *from;
     in->done = ++in->got >= in->want;
@@ -233,6 +236,54 @@ static void ipv6_works_where_there_is_any(void **state) {
     assert_int_equal(wait_for(loop, &in.done), RM_OK);
     assert_int_equal(in.wrong, 0);
     rmi_udp_close(&in.udp);
+    rmi_loop_destroy(&loop);
+}
+
+/* Runs of each ECN field in one batch, which must not be joined, and one alone, which leaves at once. */
+static void send_marks(struct rmi_udp *from, const struct rmi_addr *to, uint32_t first) {
+    uint8_t data[BURST_BYTES] = {0};
+    rmi_udp_batch_begin(from);
+    for (uint32_t i = 0; i < BURST; i++) {
+        const enum rmi_ecn ecn = (enum rmi_ecn)(i * (RMI_ECN_MASK + 1) / BURST);
+        const uint32_t number = first + i;
+        memcpy(data, &number, sizeof number);
+        assert_int_equal(rmi_udp_send_marked(from, to, data, sizeof data, ecn), RM_OK);
+    }
+    rmi_udp_batch_end(from);
+    const uint32_t last = first + BURST;
+    memcpy(data, &last, sizeof last);
+    assert_int_equal(rmi_udp_send_marked(from, to, data, sizeof data, RMI_ECN_ECT0), RM_OK);
+}
+
+static void check_marks(struct rmi_loop *loop, struct inbox *in, bool segments) {
+    for (int reads = 0; reads < 2; reads++) {
+        *in = (struct inbox){.udp = in->udp, .want = BURST + 1};
+        rmi_udp_set_offload(in->udp, segments);
+        if (!rmi_udp_read_ecn(in->udp, reads))
+            skip();
+        send_marks(in->udp, rmi_udp_local_addr(in->udp), 0);
+        assert_int_equal(wait_for(loop, &in->done), RM_OK);
+        assert_int_equal(in->wrong, 0);
+        assert_int_equal(in->marked[RMI_ECN_NOT_ECT], reads ? BURST / 4 : BURST + 1);
+        assert_int_equal(in->marked[RMI_ECN_ECT0], reads ? BURST / 4 + 1 : 0);
+        assert_int_equal(in->marked[RMI_ECN_ECT1], reads ? BURST / 4 : 0);
+        assert_int_equal(in->marked[RMI_ECN_CE], reads ? BURST / 4 : 0);
+    }
+}
+
+static void ecn_fields_arrive_as_they_were_sent(void **state) {
+    (void)state;
+    struct rmi_loop *loop = NULL;
+    struct inbox in = {0};
+    const struct rmi_addr any[] = {loopback4(), {.family = 6, .ip = {[15] = 1}}};
+    assert_int_equal(rmi_loop_create(&loop), RM_OK);
+    for (size_t i = 0; i < sizeof any / sizeof any[0]; i++) {
+        if (rmi_udp_open(loop, &any[i], on_recv, &in, &in.udp) != RM_OK && any[i].family == 6)
+            continue; /* no IPv6 here */
+        check_marks(loop, &in, true);
+        check_marks(loop, &in, false);
+        rmi_udp_close(&in.udp);
+    }
     rmi_loop_destroy(&loop);
 }
 
@@ -421,6 +472,7 @@ int main(void) {
         cmocka_unit_test(an_unreachable_port_does_not_break_the_socket),
         cmocka_unit_test(arguments_and_sizes_are_checked),
         cmocka_unit_test(ipv6_works_where_there_is_any),
+        cmocka_unit_test(ecn_fields_arrive_as_they_were_sent),
         cmocka_unit_test(a_burst_is_cut_and_joined_by_the_kernel),
         cmocka_unit_test(a_burst_goes_one_by_one_when_that_is_switched_off),
         cmocka_unit_test(where_the_kernel_cannot_cut_nothing_is_lost),

@@ -18,6 +18,11 @@ typedef uint32_t rmi_base_id;
  * with an IPv6 XOR-PEER-ADDRESS and the DATA attribute header takes 20 + 24 + 4 (RFC 8656 11.1). */
 #define RMI_HEADROOM 64
 
+/* The ECN field of the IP header (RFC 3168 5). ECT: whoever sent it slows down when it is told of CE, so that a queue
+ * that grows may mark the datagram instead of dropping it. */
+enum rmi_ecn { RMI_ECN_NOT_ECT, RMI_ECN_ECT1, RMI_ECN_ECT0, RMI_ECN_CE };
+#define RMI_ECN_MASK 3 /* of an octet of the type of service, or of the traffic class */
+
 /* An outgoing datagram: data stays owned by whoever produced it and is valid until that object's next call. */
 struct rmi_datagram {
     rmi_base_id base;
@@ -31,6 +36,8 @@ struct rmi_datagram {
 struct rmi_sink {
     void (*send)(void *ctx, rmi_base_id base, const struct rmi_addr *to, uint8_t *data, size_t len);
     void *ctx;
+    /* The same with ECT(0). NULL: nothing is sent so. */
+    void (*send_ect)(void *ctx, rmi_base_id base, const struct rmi_addr *to, uint8_t *data, size_t len);
 };
 
 #endif
