@@ -87,13 +87,16 @@ RM_API rm_routing_policy rm_session_router_policy(const rm_session_router *route
  *  RM_E_INVALID_ARG  not an id
  *  RM_E_NO_MEMORY */
 RM_API rm_err rm_session_router_add_peer(rm_session_router *router, const char *peer_id, void *user);
+/* It is away: it gets nothing until it is added again, and goes on with its counters then. RM_E_NOT_FOUND: it is not
+ * there. */
+RM_API rm_err rm_session_router_leave_peer(rm_session_router *router, const char *peer_id);
 /* Its counters go with it; routes that name it stay. RM_E_NOT_FOUND. */
 RM_API rm_err rm_session_router_remove_peer(rm_session_router *router, const char *peer_id);
 
 typedef struct rm_router_peer {
     const char *peer_id; /* valid until peers are added or removed */
     void *user;
-    bool present; /* false: known from a snapshot, not added yet */
+    bool present; /* false: away, or known from a snapshot and not added yet */
     uint64_t sent, failed;
 } rm_router_peer;
 /* In the order in which they were added. RM_E_NOT_FOUND: index out of range. */
@@ -153,6 +156,10 @@ typedef rm_err (*rm_route_send_fn)(const rm_route_target *target, void *user);
 RM_API rm_err rm_session_router_deliver(rm_session_router *router, const rm_route_query *query, rm_route_send_fn send,
                                         void *user, rm_route_result *results, size_t capacity,
                                         rm_broadcast_stats *stats);
+
+/* For those who send by the targets of rm_session_router_targets, perhaps later: counts what sending to one of them
+ * gave. Its peer and its route may be gone. RM_E_INVALID_ARG. */
+RM_API rm_err rm_session_router_count(rm_session_router *router, const rm_route_target *target, rm_err result);
 
 /* Policy, peers, routes and counters as JSON, NUL-terminated; free with rm_json_free (<remotemedia/data_json.h>).
  * RM_E_NO_MEMORY. */

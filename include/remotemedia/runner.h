@@ -69,6 +69,9 @@ typedef struct rm_run_event {
 typedef void (*rm_run_event_fn)(const rm_run_event *event, void *user);
 /* One output; it stays the library's (take a reference of its data to keep it). Same rules. */
 typedef void (*rm_run_output_fn)(rm_stream_session *session, const rm_transport_data *output, void *user);
+/* The same with the id of the node it comes from, as in the manifest. */
+typedef void (*rm_run_node_output_fn)(rm_stream_session *session, const char *node_id, const rm_transport_data *output,
+                                      void *user);
 
 typedef struct rm_pipeline_runner_config {
     uint32_t struct_size;       /* set by rm_pipeline_runner_config_init */
@@ -97,9 +100,10 @@ typedef struct rm_stream_session_config {
     uint32_t struct_size; /* set by rm_stream_session_config_init */
     uint32_t
         output_queue_size; /* outputs waiting for recv_output, 1..65536; default 256. The oldest media is lost first */
-    rm_run_event_fn on_event;   /* NULL (default): not told */
-    rm_run_output_fn on_output; /* NULL (default): outputs wait for recv_output */
-    void *user;                 /* handed to both */
+    rm_run_event_fn on_event;             /* NULL (default): not told */
+    rm_run_output_fn on_output;           /* NULL (default): outputs wait for recv_output */
+    void *user;                           /* handed to all */
+    rm_run_node_output_fn on_node_output; /* in the place of on_output; NULL (default) */
 } rm_stream_session_config;
 
 RM_API void rm_stream_session_config_init(rm_stream_session_config *config);

@@ -77,9 +77,14 @@ void rmi_node_settle_loss(struct rmi_run_node *n) {
         rmi_session_tell(s, &e);
 }
 
-void rmi_session_output(struct rm_stream_session *s, const rm_transport_data *item) {
+void rmi_session_output(struct rmi_run_node *n, const rm_transport_data *item) {
+    struct rm_stream_session *s = n->context.session;
     if (atomic_load(&s->destroyed))
         return;
+    if (s->config.on_node_output) {
+        s->config.on_node_output(s, n->info->id, item, s->config.user);
+        return;
+    }
     if (s->config.on_output) {
         s->config.on_output(s, item, s->config.user);
         return;
@@ -121,7 +126,7 @@ rm_err rm_node_emit(rm_node_context *context, rm_runtime_data *data) {
     for (size_t i = 0; i < n->successor_count; i++)
         rmi_node_settle_loss(n->successors[i]);
     if (n->successor_count == 0)
-        rmi_session_output(s, &item);
+        rmi_session_output(n, &item);
     rm_transport_data_clear(&item);
     return RM_OK;
 }

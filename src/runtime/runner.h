@@ -19,6 +19,10 @@ rm_pipeline_runner *rmi_runner_ref(rm_pipeline_runner *runner);
 /* Of the runner, as long as it lives. */
 rm_node_registry *rmi_runner_registry(const rm_pipeline_runner *runner);
 
+/* Keeps the memory of a session that is destroyed meanwhile: what is sent to it is refused then. */
+void rmi_session_ref(rm_stream_session *s);
+void rmi_session_unref(rm_stream_session *s);
+
 /* rm_pipeline_runner_execute_unary that another thread can end. All zero but the mutex to begin with. */
 struct rmi_unary {
     pthread_mutex_t mutex;

@@ -104,8 +104,6 @@ void rmi_run_detail(char *detail, size_t size, const char *format, ...) RM_PRINT
 /* Makes nodes and lanes from the manifest; what was made is freed with the session on failure. */
 rm_err rmi_session_build(struct rm_stream_session *s, char *detail, size_t detail_size);
 rm_err rmi_session_start_lanes(struct rm_stream_session *s);
-void rmi_session_ref(struct rm_stream_session *s);
-void rmi_session_unref(struct rm_stream_session *s);
 /* As rm_stream_session_destroy, but gives up waiting for threads at `until_us`; they end on their own. */
 void rmi_session_abandon(struct rm_stream_session *s, int64_t until_us);
 
@@ -115,8 +113,8 @@ void rmi_node_push_locked(struct rmi_run_node *n, const rm_transport_data *item)
 void rmi_node_settle_loss(struct rmi_run_node *n);
 /* Releases what a queue of the session has lost. Under the mutex, which is let go meanwhile. */
 void rmi_session_release_dead(struct rm_stream_session *s, struct rmi_queue *q);
-/* One output of the session, to the callback or into the queue. Not under the mutex. */
-void rmi_session_output(struct rm_stream_session *s, const rm_transport_data *item);
+/* One output of the session, which `n` made, to the callback or into the queue. Not under the mutex. */
+void rmi_session_output(struct rmi_run_node *n, const rm_transport_data *item);
 void rmi_session_tell(struct rm_stream_session *s, const rm_run_event *event);
 void *rmi_lane_main(void *lane);
 

@@ -106,7 +106,7 @@ rm_err rm_stream_session_recv_output(rm_stream_session *session, rm_transport_da
     struct rm_stream_session *s = session;
     if (!s || !output)
         return RM_E_INVALID_ARG;
-    if (s->config.on_output)
+    if (s->config.on_output || s->config.on_node_output)
         return RM_E_STATE;
     struct timespec deadline = rmi_run_timespec(rmi_run_now_us() + (int64_t)timeout_ms * US_PER_MS);
     bool expired = timeout_ms == 0;

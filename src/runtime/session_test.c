@@ -2,6 +2,7 @@
 #include "runtime/runner_testkit.h"
 
 #include <dirent.h>
+#include <sched.h>
 
 /* What callbacks saw. */
 struct seen {
@@ -33,6 +34,19 @@ static void on_output(rm_stream_session *session, const rm_transport_data *outpu
         rm_stream_session_close(session);
     }
     rm_stream_session_destroy(&seen->destroy);
+}
+
+struct named {
+    atomic_int a, b, other;
+};
+
+static void on_node_output(rm_stream_session *session, const char *node_id, const rm_transport_data *output,
+                           void *user) {
+    struct named *n = user;
+    rm_transport_data none;
+    assert_non_null(output->data);
+    assert_int_equal(rm_stream_session_recv_output(session, &none, 0), RM_E_STATE);
+    atomic_fetch_add(!strcmp(node_id, "a") ? &n->a : !strcmp(node_id, "b") ? &n->b : &n->other, 1);
 }
 
 static rm_stream_session *open_session(rm_pipeline_runner *r, rm_manifest *m, struct seen *seen, bool outputs) {
@@ -101,6 +115,31 @@ static void test_order_sequence_and_metadata(void **state) {
     rm_stream_session_destroy(&s);
     assert_null(s);
     rm_stream_session_destroy(&s);
+}
+
+static void test_outputs_name_their_node(void **state) {
+    (void)state;
+    struct named named = {0};
+    rm_pipeline_runner *r = rmt_runner(4);
+    rm_manifest *m =
+        rmt_manifest("", "{id: first, node_type: Pass}, {id: a, node_type: Pass}, {id: b, node_type: Pass}",
+                     "{from: first, to: a}, {from: first, to: b}");
+    rm_stream_session *s = NULL;
+    rm_stream_session_config c;
+    rm_stream_session_config_init(&c);
+    c.on_node_output = on_node_output;
+    c.user = &named;
+    assert_int_equal(rm_pipeline_runner_create_stream_session(r, m, &c, &s, NULL, 0), RM_OK);
+    for (uint64_t i = 0; i < 7; i++)
+        rmt_send(s, rmt_text("t", i));
+    while (atomic_load(&named.a) < 7 || atomic_load(&named.b) < 7)
+        sched_yield();
+    rm_stream_session_destroy(&s);
+    assert_int_equal(atomic_load(&named.a), 7);
+    assert_int_equal(atomic_load(&named.b), 7);
+    assert_int_equal(atomic_load(&named.other), 0);
+    rm_manifest_unref(&m);
+    rm_pipeline_runner_destroy(&r);
 }
 
 static void test_fan_out_fan_in_and_end(void **state) {
@@ -526,6 +565,7 @@ static void test_room_is_told_after_a_refusal(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order_sequence_and_metadata),
+        cmocka_unit_test(test_outputs_name_their_node),
         cmocka_unit_test(test_fan_out_fan_in_and_end),
         cmocka_unit_test(test_a_failing_node_under_each_policy),
         cmocka_unit_test(test_an_error_names_node_and_reason),

@@ -128,6 +128,15 @@ rm_err rm_session_router_add_peer(rm_session_router *router, const char *peer_id
     return RM_OK;
 }
 
+rm_err rm_session_router_leave_peer(rm_session_router *router, const char *peer_id) {
+    struct rmi_router_peer *p = router && peer_id ? find_peer(router, peer_id) : NULL;
+    if (!p || !p->present)
+        return RM_E_NOT_FOUND;
+    p->present = false;
+    p->user = NULL;
+    return RM_OK;
+}
+
 rm_err rm_session_router_remove_peer(rm_session_router *router, const char *peer_id) {
     struct rmi_router_peer *p = router && peer_id ? find_peer(router, peer_id) : NULL;
     if (!p)
@@ -381,13 +390,16 @@ bool rm_session_router_wanted(const rm_session_router *router, const char *outpu
     return false;
 }
 
-static void count_result(rm_session_router *r, const rm_route_target *t, rm_err err) {
-    struct rmi_router_peer *p = find_peer(r, t->peer_id);
-    struct rmi_router_route *route = find_route(r, t->route_id);
+rm_err rm_session_router_count(rm_session_router *router, const rm_route_target *target, rm_err result) {
+    if (!router || !target || !target->peer_id)
+        return RM_E_INVALID_ARG;
+    struct rmi_router_peer *p = find_peer(router, target->peer_id);
+    struct rmi_router_route *route = find_route(router, target->route_id);
     if (p)
-        *(err ? &p->failed : &p->sent) += 1;
+        *(result ? &p->failed : &p->sent) += 1;
     if (route)
         route->routed++;
+    return RM_OK;
 }
 
 rm_err rm_session_router_deliver(rm_session_router *router, const rm_route_query *query, rm_route_send_fn send,
@@ -398,7 +410,7 @@ rm_err rm_session_router_deliver(rm_session_router *router, const rm_route_query
     rm_route_target t;
     for (size_t at = 0; next_target(router, query, &at, &t); s.total_peers++) {
         const rm_err err = send(&t, user);
-        count_result(router, &t, err);
+        rm_session_router_count(router, &t, err);
         s.sent_count += err == RM_OK;
         s.failed_count += err != RM_OK;
         if (s.total_peers < capacity)

@@ -272,6 +272,37 @@ static void wrong_snapshots_are_refused(void **state) {
     free(much);
 }
 
+static void who_is_away_gets_nothing_and_comes_back(void **state) {
+    (void)state;
+    rm_session_router *r = made(RM_ROUTING_BROADCAST, "abc");
+    rm_route_query q = {.output_id = "camera"};
+    rm_route_target t[MANY];
+    rm_router_peer p;
+    size_t n;
+    uint64_t routed;
+    rm_output_route out;
+    uint32_t id = route(r, "camera", "bc", RM_TIER_LOW, 5);
+    assert_int_equal(rm_session_router_targets(r, &q, t, MANY, &n), RM_OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(rm_session_router_count(r, &t[0], RM_OK), RM_OK);
+    assert_int_equal(rm_session_router_count(r, &t[0], RM_E_AGAIN), RM_OK);
+    assert_int_equal(rm_session_router_leave_peer(r, "b"), RM_OK);
+    assert_int_equal(rm_session_router_leave_peer(r, "b"), RM_E_NOT_FOUND);
+    assert_int_equal(rm_session_router_leave_peer(r, "x"), RM_E_NOT_FOUND);
+    goes_to(r, "camera", NULL, "cL");
+    assert_int_equal(rm_session_router_add_peer(r, "b", NULL), RM_OK);
+    goes_to(r, "camera", NULL, "bL cL");
+    assert_int_equal(rm_session_router_peer(r, 1, &p), RM_OK);
+    assert_true(p.present && p.sent == 1 && p.failed == 1);
+    assert_int_equal(rm_session_router_route(r, 0, &id, &out, &routed), RM_OK);
+    assert_int_equal(routed, 2);
+    /* What it was sent to may be gone by then. */
+    rm_route_target gone = {.peer_id = "x", .route_id = 99};
+    assert_int_equal(rm_session_router_count(r, &gone, RM_OK), RM_OK);
+    assert_int_equal(rm_session_router_count(r, NULL, RM_OK), RM_E_INVALID_ARG);
+    rm_session_router_destroy(&r);
+}
+
 static void limits_are_kept(void **state) {
     (void)state;
     rm_session_router *r = made(RM_ROUTING_BROADCAST, "a");
@@ -327,6 +358,7 @@ int main(void) {
         cmocka_unit_test(what_is_saved_comes_back),
         cmocka_unit_test(truncated_snapshots_are_refused),
         cmocka_unit_test(wrong_snapshots_are_refused),
+        cmocka_unit_test(who_is_away_gets_nothing_and_comes_back),
         cmocka_unit_test(limits_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
