@@ -376,7 +376,8 @@ static int watch(struct join *j, rm_webrtc *t, int signal_fd) {
         if (!leaving && j->duration_s && start + j->duration_s * 1000000 - now < wait_us)
             wait_us = start + j->duration_s * 1000000 - now;
         struct pollfd p[2] = {{.fd = rm_webrtc_fd(t), .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
-        poll(p, leaving ? 1 : 2, wait_us > 0 ? (int)(wait_us / 1000) + 1 : 0);
+        int wait_ms = wait_us > 0 ? (int)(wait_us / 1000) + 1 : 0;
+        poll(p, leaving ? 1 : 2, leaving ? -1 : wait_ms); /* leaving: until the transport says that it has stopped */
         if (!leaving && (p[1].revents & POLLIN)) {
             leaving = true;
             view_finish(&view);
