@@ -5,8 +5,10 @@
 
 #define SETTLE_S 10
 #define RUN_S 60
-#define USE_LEAST 0.9
-#define QUEUE_MOST_US RMI_MS(60)
+
+static const struct road_line use_line = {0.9, 0.9, true};
+static const struct road_line queue_line = {60, 60, false};
+static const struct road_line dropped_line = {0, 0, false};
 
 static void scenario(uint64_t seed, struct rmt_sim *sim) {
     static const double rates[] = {1e6, 2.5e6, 10e6};
@@ -17,12 +19,12 @@ static void scenario(uint64_t seed, struct rmt_sim *sim) {
     road_run(&r, SETTLE_S);
     road_judge(&r);
     road_run(&r, RUN_S);
-    const double use = road_use(&r, RMT_UP, 0);
-    const int64_t queue_us = road_queue_p95_us(&r, RMT_UP);
-    printf("%.1f Mbit/s: use %.3f, queue p95 %.1f ms\n", bps / 1e6, use, (double)queue_us / 1000);
-    RMT_CHECK(r.v, use >= USE_LEAST);
-    RMT_CHECK(r.v, queue_us < QUEUE_MOST_US);
-    RMT_CHECK_INT(r.v, rmt_wire_stats(rmt_nat_wire(r.nat, RMT_UP)).queue_dropped, 0);
+    const double mbps = bps / 1e6;
+    road_figure(sim, road_use(&r, RMT_UP, 0), "share", use_line, "use of a constant %.1f Mbit/s", mbps);
+    road_figure(sim, (double)road_queue_p95_us(&r, RMT_UP) / 1000, "ms", queue_line,
+                "queue p95 of a constant %.1f Mbit/s", mbps);
+    road_figure(sim, (double)rmt_wire_stats(rmt_nat_wire(r.hop[0].nat, RMT_UP)).queue_dropped, "packets", dropped_line,
+                "dropped by the queue of a constant %.1f Mbit/s", mbps);
     road_close(&r);
 }
 

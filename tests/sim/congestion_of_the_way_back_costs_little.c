@@ -4,7 +4,9 @@
  * loses little by that. */
 #include "support/road.h"
 
-#define SHARE_LEAST 0.85 /* of what it gets when the way back is free */
+#include <math.h>
+
+static const struct road_line line = {0.85, 0.85, true};
 
 static double forward(struct rmt_sim *sim, uint64_t seed, bool congested) {
     static const struct {
@@ -30,8 +32,8 @@ static double forward(struct rmt_sim *sim, uint64_t seed, bool congested) {
 
 static void scenario(uint64_t seed, struct rmt_sim *sim) {
     const double with = forward(sim, seed, true), without = forward(sim, seed, false);
-    printf("5.3: %.0f kbit/s forward, %.0f with a free way back\n", with / 1000, without / 1000);
-    RMT_CHECK(NULL, with >= SHARE_LEAST * without);
+    road_figure(sim, with / without, "share", line, "5.3 rate forward, of that with a free way back");
+    road_figure(sim, with / 1000, "kbit/s", (struct road_line){NAN, NAN, true}, "5.3 rate forward");
 }
 
 int main(int argc, char **argv) {

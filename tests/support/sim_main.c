@@ -18,7 +18,7 @@
 struct run {
     struct rmt_sim sim;
     rmt_scenario_fn fn;
-    const char *exe, *trace_path;
+    const char *exe, *trace_path, *series_path;
     uint64_t first, last; /* seeds */
     bool alone, print_hash, twice;
     volatile uint64_t *current; /* shared with the child: the seed it is at */
@@ -35,10 +35,21 @@ void rmt_sim_done(struct rmt_sim *sim, struct rmt_vnet **v) {
     rmt_vnet_destroy(v);
 }
 
+void rmt_sim_figure(struct rmt_sim *sim, const struct rmt_figure *f) {
+    if (!rmt_figure_print(stdout, f) && !sim->broken[0])
+        snprintf(sim->broken, sizeof sim->broken, "%s: %g%s%s, not %s %g", f->metric, f->value, *f->unit ? " " : "",
+                 f->unit, f->higher_is_better ? "at least" : "at most", isnan(f->limit) ? f->goal : f->limit);
+}
+
 static uint64_t run_seed(struct run *r, uint64_t seed) {
     r->sim.hash = 0;
     r->sim.last = seed == r->last;
+    r->sim.broken[0] = '\0';
     r->fn(seed, &r->sim);
+    if (r->sim.broken[0]) {
+        fprintf(stderr, "FAIL seed=%" PRIu64 ": %s\n", seed, r->sim.broken);
+        exit(1);
+    }
     return r->sim.hash;
 }
 
@@ -159,12 +170,21 @@ static bool parse_args(struct run *r, int argc, char **argv) {
             r->alone = false;
         } else if (strcmp(argv[i], "--trace") == 0 && *value) {
             r->trace_path = value;
+        } else if (strcmp(argv[i], "--series") == 0 && *value) {
+            r->series_path = value;
         } else {
             return false;
         }
         i++;
     }
-    return true;
+    return !r->series_path || (r->alone && !r->twice);
+}
+
+/* False, and told: no such file can be written. */
+static bool open_file(const char *path, FILE **out) {
+    if (path && !(*out = fopen(path, "w")))
+        perror(path);
+    return !path || *out;
 }
 
 int rmt_sim_main(int argc, char **argv, rmt_scenario_fn fn, void *user, unsigned default_seeds, const char *name) {
@@ -175,13 +195,14 @@ int rmt_sim_main(int argc, char **argv, rmt_scenario_fn fn, void *user, unsigned
         return 2;
     }
     if (!parse_args(&r, argc, argv)) {
-        fprintf(stderr, "usage: %s [--seed N | --seeds A-B] [--trace FILE] [--hash] [--twice]\n", argv[0]);
+        fprintf(stderr,
+                "usage: %s [--seed N | --seeds A-B] [--trace FILE] [--series FILE, with --seed] [--hash] "
+                "[--twice]\n",
+                argv[0]);
         return 2;
     }
-    if (r.trace_path && !(r.sim.trace = fopen(r.trace_path, "w"))) {
-        perror(r.trace_path);
+    if (!open_file(r.trace_path, &r.sim.trace) || !open_file(r.series_path, &r.sim.series))
         return 2;
-    }
     r.sim.seeds = r.last - r.first + 1;
     r.current = mmap(NULL, sizeof *r.current, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (r.current == MAP_FAILED) {
@@ -191,6 +212,10 @@ int rmt_sim_main(int argc, char **argv, rmt_scenario_fn fn, void *user, unsigned
     int result = 0;
     if (r.alone) {
         run_seeds(&r, r.first);
+        if (r.sim.series) {
+            fprintf(stderr, "%s: %s has no series\n", r.series_path, name);
+            return 2;
+        }
         printf("%s: seed %" PRIu64 " ok\n", name, r.first);
     } else {
         result = run_all(&r);

@@ -17,17 +17,21 @@
  *   }
  *   int main(int argc, char **argv) { return rmt_sim_main(argc, argv, scenario, NULL, 20, "two_peers_connect"); }
  *
- * Options: --seed N (in this process, for a debugger), --seeds A-B, --trace FILE, --hash (prints "seed=N hash=H"),
- * --twice (each seed runs twice and must give the same hash). RM_SIM_SEEDS=N in the environment: seeds 1 to N instead
+ * Options: --seed N (in this process, for a debugger), --seeds A-B, --trace FILE, --series FILE (with --seed: what a
+ * road.h scenario saw over time, as CSV), --hash (prints "seed=N hash=H"), --twice (each seed runs twice and must give
+ * the same hash). RM_SIM_SEEDS=N in the environment: seeds 1 to N instead
  * of the scenario's own count. Seeds run in a child process, so that a crash or a hang (killed after 120 s without the
  * next seed) names its seed: `FAIL seed=N NAME: REASON  replay: EXE --seed N`. At the end `NAME: N seeds ok`. */
+#define RMT_BROKEN_MAX 160
 struct rmt_sim {
     const char *name;
     void *user;
-    FILE *trace;    /* NULL = none */
-    uint64_t hash;  /* of the networks finished in this seed */
-    uint64_t seeds; /* how many the whole run has */
-    bool last;      /* this is the last seed: figures can be printed */
+    FILE *trace;                 /* NULL = none */
+    FILE *series;                /* NULL = none is asked for, or somebody has taken it and closes it */
+    char broken[RMT_BROKEN_MAX]; /* the first figure of this seed that was beyond its limit; "" = none */
+    uint64_t hash;               /* of the networks finished in this seed */
+    uint64_t seeds;              /* how many the whole run has */
+    bool last;                   /* this is the last seed: figures can be printed */
 };
 
 typedef void (*rmt_scenario_fn)(uint64_t seed, struct rmt_sim *sim);
@@ -62,5 +66,8 @@ struct rmt_figure {
 };
 /* Returns pass. */
 bool rmt_figure_print(FILE *out, const struct rmt_figure *figure);
+/* A figure of this seed, on standard output. One that does not pass fails the seed, but only when the scenario ends, so
+ * that its other figures are seen, too. */
+void rmt_sim_figure(struct rmt_sim *sim, const struct rmt_figure *figure);
 
 #endif
