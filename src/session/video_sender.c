@@ -32,8 +32,8 @@ struct rmi_video_sender {
 
     bool started;
     struct rmi_media_clock clock;
-    int64_t first_us;
-    int64_t due_us; /* of the next frame, by the limit of the rate */
+    int64_t last_us; /* of the last frame */
+    int64_t due_us;  /* of the next frame, by the limit of the rate */
     int64_t window_us;
     unsigned window_frames;
     double window_fps; /* of the window before */
@@ -144,7 +144,7 @@ rm_err rmi_video_sender_configure(struct rmi_video_sender *s, const struct rmi_v
         return RM_E_INVALID_ARG;
     bool same_rate = settings->max_fps == s->config.settings.max_fps;
     s->config.settings = *settings;
-    s->due_us = rmi_min64(s->due_us, s->clock.clock_us); /* was computed with another interval */
+    s->due_us = rmi_min64(s->due_us, s->last_us); /* was computed with another interval */
     return tune(s, same_rate ? s->tuned.fps : settings->max_fps);
 }
 
@@ -186,7 +186,7 @@ static void begin(struct rmi_video_sender *s, int64_t time_us, int64_t now_us) {
     if (s->started)
         return;
     s->started = true;
-    s->first_us = s->due_us = s->window_us = time_us;
+    s->due_us = s->window_us = time_us;
     s->window_fps = s->config.settings.max_fps;
     rmi_governor_init(&s->governor, s->config.encode_budget_us, now_us);
 }
@@ -214,7 +214,7 @@ static rm_err send_frame(struct rmi_video_sender *s, const struct rmi_encoded_vi
     const struct rmi_rtp_batch *batch = NULL;
     const struct rmi_rtp_batch head = {
         .format = s->config.format,
-        .timestamp = (uint32_t)rmi_us_to_ticks(time_us - s->first_us, CLOCK_HZ),
+        .timestamp = (uint32_t)rmi_us_to_ticks(time_us, CLOCK_HZ),
         .capture_us = time_us,
         .key_frame = encoded->key,
     };
@@ -320,16 +320,24 @@ static rm_err input_encoded(struct rmi_video_sender *s, const rm_video *video, i
     return send_frame(s, &encoded, header.width, header.height, time_us);
 }
 
-rm_err rmi_video_sender_input(struct rmi_video_sender *s, const rm_runtime_data *data, int64_t now_us) {
+rm_err rmi_video_sender_input_at(struct rmi_video_sender *s, const rm_runtime_data *data, int64_t time_us,
+                                 int64_t now_us) {
     const rm_video *video = rm_runtime_data_video(data);
     if (!video)
         return RM_E_INVALID_ARG;
     bool is_encoded = video->format == RM_PIXEL_ENCODED;
     if (is_encoded ? video->codec != s->codec_name : !rmi_picture_accepts(video->format))
         return RM_E_UNSUPPORTED;
-    int64_t time_us = rmi_media_clock_step(&s->clock, rm_runtime_data_timestamp_us(data), now_us);
+    s->last_us = time_us;
     begin(s, time_us, now_us);
     return is_encoded ? input_encoded(s, video, time_us) : input_raw(s, video, time_us, now_us);
+}
+
+rm_err rmi_video_sender_input(struct rmi_video_sender *s, const rm_runtime_data *data, int64_t now_us) {
+    if (!rm_runtime_data_video(data))
+        return RM_E_INVALID_ARG;
+    return rmi_video_sender_input_at(
+        s, data, rmi_media_clock_step(&s->clock, rm_runtime_data_timestamp_us(data), now_us), now_us);
 }
 
 void rmi_video_sender_get_stats(const struct rmi_video_sender *s, struct rmi_video_sender_stats *out) {

@@ -40,6 +40,10 @@ void rmi_video_sender_destroy(struct rmi_video_sender **sender);
  * RM_E_AGAIN: skipped (frame rate, rate control). RM_E_UNSUPPORTED: a pixel format or codec that is not ours.
  * RM_E_STATE: encoded input, and a key frame is needed that it has not. Errors of the encoder. */
 rm_err rmi_video_sender_input(struct rmi_video_sender *s, const rm_runtime_data *video, int64_t now_us);
+/* With the picture's time on the local clock found already (media_clock.h): several senders of one source have one, so
+ * that a receiver may be moved from one to another. */
+rm_err rmi_video_sender_input_at(struct rmi_video_sender *s, const rm_runtime_data *video, int64_t time_us,
+                                 int64_t now_us);
 /* The next raw picture becomes a key frame, however often it was asked for. Encoded input goes on as it comes: only its
  * source can make one. */
 void rmi_video_sender_request_key(struct rmi_video_sender *s);

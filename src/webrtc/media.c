@@ -87,8 +87,7 @@ struct rmi_media_peer *rmi_media_find(struct rmi_media *m, const char *peer_id) 
     return found;
 }
 
-rm_err rmi_media_thread_start(struct rmi_media_peer *p, void *(*main)(void *), void *arg) {
-    struct rmi_media *m = p->media;
+rm_err rmi_media_thread_start(struct rmi_media *m, void *(*main)(void *), void *arg) {
     pthread_mutex_lock(&m->mutex);
     if (m->threads + m->ended_count == m->ended_cap) { /* room for its end, which must not fail */
         size_t cap = m->ended_cap + ENDED_STEP;
@@ -101,18 +100,13 @@ rm_err rmi_media_thread_start(struct rmi_media_peer *p, void *(*main)(void *), v
         m->ended_cap = cap;
     }
     pthread_t thread;
-    rmi_media_peer_ref(p);
     rm_err err = pthread_create(&thread, NULL, main, arg) ? RM_E_IO : RM_OK;
     m->threads += !err;
     pthread_mutex_unlock(&m->mutex);
-    if (err)
-        rmi_media_peer_unref(p);
     return err;
 }
 
-void rmi_media_thread_end(struct rmi_media_peer *p) {
-    struct rmi_media *m = p->media;
-    rmi_media_peer_unref(p);
+void rmi_media_thread_end(struct rmi_media *m) {
     pthread_mutex_lock(&m->mutex);
     m->ended_threads[m->ended_count++] = pthread_self();
     m->threads--;
@@ -190,7 +184,9 @@ rm_err rmi_media_create(struct rm_webrtc *t, struct rmi_media **out) {
     m->t = t;
     m->flush = (struct rmi_job){.fn = rmi_media_flush, .ctx = m};
     rmi_list_init(&m->peers);
+    rmi_list_init(&m->outputs);
     rmi_list_init(&m->outbox);
+    rmi_list_init(&m->routes);
     rmi_list_init(&m->calls);
     atomic_init(&m->wants_media, t->config.on_media != NULL);
     pthread_mutex_init(&m->mutex, NULL);
@@ -198,8 +194,8 @@ rm_err rmi_media_create(struct rm_webrtc *t, struct rmi_media **out) {
     rm_err err = rmi_media_cond_init(&m->wake);
     if (!err)
         err = rmi_media_cond_init(&m->ended);
-    for (size_t k = 0; k < RMI_RTP_KINDS && !err; k++)
-        err = rmi_media_track_init(&m->all[k], m, NULL);
+    if (!err)
+        err = rmi_media_output_create(m, "", &m->all);
     if (err) {
         rmi_media_destroy(&m);
         return err;
@@ -213,8 +209,8 @@ void rmi_media_destroy(struct rmi_media **pm) {
     if (!m)
         return;
     *pm = NULL;
-    for (size_t k = 0; k < RMI_RTP_KINDS; k++)
-        rmi_media_track_fini(&m->all[k]);
+    rmi_media_output_destroy(&m->all);
+    rmi_media_sweep_outputs(m);
     rm_pipeline_runner_destroy(&m->runner);
     rm_manifest_unref(&m->manifest);
     free(m->ended_threads);
@@ -246,14 +242,18 @@ rm_err rmi_media_start(struct rmi_media *m) {
     return err;
 }
 
+void rmi_media_drop_item(struct rmi_media *m, struct rmi_media_item *item) {
+    rmi_rtp_batch_unref(&item->batch);
+    if (item->peer)
+        rmi_media_peer_unref(item->peer);
+    if (item->output)
+        rmi_media_output_unref(item->output);
+    rmi_pool_put(m->items, item);
+}
+
 static void drop_outbox(struct rmi_media *m) {
-    for (struct rmi_list *node = rmi_list_pop_front(&m->outbox); node; node = rmi_list_pop_front(&m->outbox)) {
-        struct rmi_media_item *item = RMI_CONTAINER_OF(node, struct rmi_media_item, node);
-        rmi_rtp_batch_unref(&item->batch);
-        if (item->peer)
-            rmi_media_peer_unref(item->peer);
-        rmi_pool_put(m->items, item);
-    }
+    for (struct rmi_list *node = rmi_list_pop_front(&m->outbox); node; node = rmi_list_pop_front(&m->outbox))
+        rmi_media_drop_item(m, RMI_CONTAINER_OF(node, struct rmi_media_item, node));
 }
 
 void rmi_media_stop(struct rmi_media *m) {
@@ -265,8 +265,12 @@ void rmi_media_stop(struct rmi_media *m) {
     pthread_mutex_unlock(&m->mutex);
     if (ran)
         pthread_join(m->audio_thread, NULL);
-    for (size_t k = 0; k < RMI_RTP_KINDS; k++)
-        rmi_media_track_stop(&m->all[k], true);
+    pthread_mutex_lock(&m->mutex);
+    RMI_LIST_FOREACH (node, next, &m->outputs) {
+        rmi_media_output_stop(RMI_CONTAINER_OF(node, struct rmi_media_output, node));
+    }
+    pthread_mutex_unlock(&m->mutex);
+    rmi_media_drop_routes(m);
     drop_outbox(m); /* nobody adds to it any more; its peers go with it */
     pthread_mutex_lock(&m->mutex);
     while (m->live > 0 || m->threads > 0)

@@ -16,11 +16,6 @@ static rm_err running(struct rmi_media *m) {
     return err;
 }
 
-static rm_err send_on(struct rmi_media_track *tracks, rm_runtime_data *data, enum rmi_rtp_kind kind) {
-    return kind == RMI_RTP_AUDIO ? rmi_media_track_audio(&tracks[kind], data)
-                                 : rmi_media_track_video(&tracks[kind], data);
-}
-
 static bool kind_of(const rm_runtime_data *data, enum rmi_rtp_kind *kind) {
     rm_data_type type = rm_runtime_data_type(data);
     *kind = type == RM_DATA_AUDIO ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
@@ -35,14 +30,16 @@ static rm_err send_media(rm_webrtc *t, const char *peer_id, rm_runtime_data *dat
     if (!enabled)
         return RM_E_UNSUPPORTED;
     if (!peer_id)
-        return send_on(t->media->all, data, kind);
+        return kind == RMI_RTP_AUDIO ? rmi_media_output_audio(t->media->all, data)
+                                     : rmi_media_output_video(t->media->all, data);
     struct rmi_media_peer *p = rmi_media_find(t->media, peer_id);
     if (!p)
         return RM_E_NOT_FOUND;
     err = RM_E_UNSUPPORTED;
     if (atomic_load(&p->own[kind].formats)) {
         atomic_store(&p->own[kind].by_application, true);
-        err = send_on(p->own, data, kind);
+        err = kind == RMI_RTP_AUDIO ? rmi_media_track_audio(&p->own[kind], data)
+                                    : rmi_media_track_video(&p->own[kind], data);
     }
     rmi_media_peer_unref(p);
     return err;
@@ -104,7 +101,7 @@ rm_err rm_webrtc_set_video(rm_webrtc *t, const char *peer_id, const rm_video_set
     struct rmi_media_peer *p = peer_id ? rmi_media_find(t->media, peer_id) : NULL;
     if (peer_id && !p)
         return RM_E_NOT_FOUND;
-    struct rmi_media_track *track = p ? &p->own[RMI_RTP_VIDEO] : &t->media->all[RMI_RTP_VIDEO];
+    struct rmi_media_track *track = p ? &p->own[RMI_RTP_VIDEO] : &t->media->all->rungs[0];
     pthread_mutex_lock(&track->mutex);
     track->settings = (struct rmi_video_sender_settings){.bitrate_bps = settings->bitrate_bps,
                                                          .max_fps = settings->framerate_fps,
@@ -229,14 +226,18 @@ static void fill_stream(rm_stream_stats *out, const struct rmi_rtp_stream_stats 
 }
 
 static void fill_sending(struct rmi_media_peer *p, rm_media_stats *out) {
-    struct rmi_media *m = p->media;
-    struct rmi_media_track *tracks[RMI_RTP_KINDS];
-    for (int k = 0; k < RMI_RTP_KINDS; k++)
-        tracks[k] = atomic_load(&p->own[k].used) ? &p->own[k] : &m->all[k];
-    struct rmi_media_track *audio = tracks[RMI_RTP_AUDIO], *video = tracks[RMI_RTP_VIDEO];
-    pthread_mutex_lock(&audio->mutex);
-    out->audio_encode_ms = ms(audio->audio_stats.encode_us);
-    pthread_mutex_unlock(&audio->mutex);
+    struct rmi_media_output *o = p->from[RMI_RTP_AUDIO];
+    struct rmi_media_track *audio = atomic_load(&p->own[RMI_RTP_AUDIO].used) ? &p->own[RMI_RTP_AUDIO]
+                                    : o                                      ? &o->audio
+                                                                             : NULL,
+                           *video = rmi_media_video_track(p);
+    if (audio) {
+        pthread_mutex_lock(&audio->mutex);
+        out->audio_encode_ms = ms(audio->audio_stats.encode_us);
+        pthread_mutex_unlock(&audio->mutex);
+    }
+    if (!video)
+        return;
     pthread_mutex_lock(&video->mutex);
     const struct rmi_video_sender_stats *v = &video->video_stats;
     out->video_capture_ms = ms(video->waited_us);

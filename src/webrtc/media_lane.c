@@ -88,6 +88,8 @@ void *rmi_media_lane_main(void *peer) {
         pthread_mutex_unlock(&p->mutex);
     }
     rmi_media_session_end(p);
-    rmi_media_thread_end(p);
+    struct rmi_media *m = p->media;
+    rmi_media_peer_unref(p);
+    rmi_media_thread_end(m);
     return NULL;
 }

@@ -53,7 +53,8 @@ static rm_err create_peer(struct rmi_media *m, const char *peer_id, struct rmi_m
     pthread_mutex_unlock(&m->mutex);
     rm_err err = rmi_media_cond_init(&p->wake);
     for (size_t k = 0; k < RMI_RTP_KINDS; k++) { /* both: what unref undoes */
-        rm_err failed = rmi_media_track_init(&p->own[k], m, p);
+        rm_err failed = rmi_media_track_init(&p->own[k], m, p, NULL);
+        p->from[k] = m->all;
         err = err ? err : failed;
     }
     if (!err)
@@ -63,52 +64,12 @@ static rm_err create_peer(struct rmi_media *m, const char *peer_id, struct rmi_m
     rmi_av_sync_init(&p->sync, RMI_OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ);
     p->sync.tolerance_us = RMI_AV_SYNC_UNNOTICED_US;
     p->target_bps = ceiling_bps(m);
+    p->rung = p->sending = RMI_RUNG_NONE;
     if (err)
         rmi_media_peer_unref(p);
     else
         *out = p;
     return err;
-}
-
-/* What everybody can receive, for the encoders. A format that a peer is new to begins with a key frame. */
-static void refresh_formats(struct rmi_media *m) {
-    unsigned shared[RMI_RTP_KINDS] = {0};
-    RMI_LIST_FOREACH (node, next, &m->peers) {
-        struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
-        for (int k = 0; k < RMI_RTP_KINDS; k++) {
-            enum rmi_payload_format f;
-            int format = rmi_rtp_session_send_format(p->rtp, (enum rmi_rtp_kind)k, &f) ? (int)f : -1;
-            unsigned bit = format < 0 ? 0 : 1u << format;
-            if (format != p->format[k]) {
-                atomic_fetch_or(&p->own[k].keys, bit);
-                atomic_fetch_or(&m->all[k].keys, bit);
-            }
-            p->format[k] = format;
-            atomic_store(&p->own[k].formats, bit);
-            if (!atomic_load(&p->own[k].used))
-                shared[k] |= bit;
-        }
-    }
-    for (int k = 0; k < RMI_RTP_KINDS; k++)
-        atomic_store(&m->all[k].formats, shared[k]);
-}
-
-/* What the encoders may make: of all peers that get the same pictures, what the one with the least room can take. */
-static void refresh_targets(struct rmi_media *m) {
-    double lowest = 0;
-    bool any = false, shared = false;
-    RMI_LIST_FOREACH (node, next, &m->peers) {
-        struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
-        const unsigned target = p->target_bps > 0 ? (unsigned)p->target_bps : RMI_MEDIA_NO_PICTURES;
-        atomic_store(&p->own[RMI_RTP_VIDEO].target_bps, target);
-        if (atomic_load(&p->own[RMI_RTP_VIDEO].used))
-            continue;
-        shared = true;
-        if (p->target_bps > 0 && (!any || p->target_bps < lowest))
-            lowest = p->target_bps;
-        any = any || p->target_bps > 0;
-    }
-    atomic_store(&m->all[RMI_RTP_VIDEO].target_bps, any ? (unsigned)lowest : shared ? RMI_MEDIA_NO_PICTURES : 0);
 }
 
 static void rate_changed(void *ctx, void *peer, int64_t now_us, const struct rmi_rtp_rate *rate) {
@@ -118,20 +79,18 @@ static void rate_changed(void *ctx, void *peer, int64_t now_us, const struct rmi
     (void)now_us;
     p->available_bps = rate->target_bps;
     p->target_bps = rate->video_bps < ceiling_bps(m) ? rate->video_bps : ceiling_bps(m);
-    refresh_targets(m);
-    const int format = p->format[RMI_RTP_VIDEO];
-    if (!had && p->target_bps > 0 && format >= 0) { /* it has missed some */
-        atomic_fetch_or(&p->own[RMI_RTP_VIDEO].keys, 1u << format);
-        atomic_fetch_or(&m->all[RMI_RTP_VIDEO].keys, 1u << format);
-    }
+    rmi_media_refresh_targets(m);
+    if (!had && p->target_bps > 0)
+        rmi_media_key_wanted(p); /* it has missed some */
 }
 
 static void start_lane(struct rmi_media_peer *p) {
     if (p->has_lane)
         return;
-    rm_err err = rmi_media_thread_start(p, rmi_media_lane_main, p);
+    rm_err err = rmi_media_thread_start(p->media, rmi_media_lane_main, rmi_media_peer_ref(p));
     p->has_lane = err == RM_OK;
     if (err) {
+        rmi_media_peer_unref(p);
         rm_event ev = {.type = RM_EV_ERROR, .err = err};
         snprintf(ev.peer_id, sizeof ev.peer_id, "%s", p->id);
         snprintf(ev.detail, sizeof ev.detail, "no thread for its media: %s", rm_strerror(err));
@@ -159,7 +118,7 @@ static void *peer_up(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp
     if (pipeline)
         start_lane(p);
     struct rmi_rtp_rate now;
-    refresh_formats(m);
+    rmi_media_refresh(m);
     if (rmi_rtp_session_get_rate(rtp, &now))
         rate_changed(m, p, rmi_now_us(), &now);
     if (first)
@@ -169,7 +128,7 @@ static void *peer_up(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp
 
 static void peer_changed(void *ctx, void *peer) {
     (void)peer;
-    refresh_formats(ctx);
+    rmi_media_refresh(ctx);
 }
 
 static void peer_down(void *ctx, void *peer) {
@@ -183,10 +142,9 @@ static void peer_down(void *ctx, void *peer) {
     pthread_mutex_unlock(&m->mutex);
     p->rtp = NULL;
     atomic_store(&p->closing, true);
-    rmi_media_track_stop(&p->own[RMI_RTP_VIDEO], false);
+    rmi_media_track_stop(&p->own[RMI_RTP_VIDEO]);
     rmi_media_wake_lane(p);
-    refresh_formats(m);
-    refresh_targets(m);
+    rmi_media_refresh(m);
     rmi_media_peer_unref(p);
 }
 
@@ -232,15 +190,9 @@ static void packet_in(void *ctx, void *peer, const struct rmi_rtp_in *in) {
 }
 
 static void key_request(void *ctx, void *peer, int64_t now_us) {
-    struct rmi_media *m = ctx;
-    struct rmi_media_peer *p = peer;
+    (void)ctx;
     (void)now_us;
-    int format = p->format[RMI_RTP_VIDEO];
-    if (format < 0)
-        return;
-    struct rmi_media_track *track =
-        atomic_load(&p->own[RMI_RTP_VIDEO].used) ? &p->own[RMI_RTP_VIDEO] : &m->all[RMI_RTP_VIDEO];
-    atomic_fetch_or(&track->keys, 1u << format);
+    rmi_media_key_wanted(peer);
 }
 
 static void sender_report(void *ctx, void *peer, enum rmi_rtp_kind kind, uint64_t ntp, uint32_t timestamp) {
@@ -265,20 +217,11 @@ struct rmi_endpoint_media_ops rmi_media_ops(struct rmi_media *m) {
 
 /* ---- batches out ---- */
 
-static void send_item(struct rmi_media *m, const struct rmi_media_item *item, int64_t now_us) {
-    int kind = item->batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
-    if (item->peer) {
-        if (item->peer->rtp)
-            rmi_rtp_session_send(item->peer->rtp, now_us, item->batch);
-        return;
-    }
-    RMI_LIST_FOREACH (node, next, &m->peers) {
-        struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
-        if (kind == RMI_RTP_VIDEO && p->target_bps <= 0)
-            continue; /* its way has no room for pictures */
-        if (p->format[kind] == (int)item->batch->format && !atomic_load(&p->own[kind].used))
-            rmi_rtp_session_send(p->rtp, now_us, item->batch);
-    }
+static void send_item(const struct rmi_media_item *item, int64_t now_us) {
+    if (item->output)
+        rmi_media_output_send(item->output, item->rung, item->batch, now_us);
+    else if (item->peer->rtp)
+        rmi_rtp_session_send(item->peer->rtp, now_us, item->batch);
 }
 
 static void ask_keys(struct rmi_media *m, int64_t now_us, bool lanes) {
@@ -303,18 +246,17 @@ void rmi_media_flush(void *media) {
     m->refresh = false;
     pthread_mutex_unlock(&m->mutex);
     int64_t now_us = rmi_now_us();
-    if (refresh)
-        refresh_formats(m);
+    if (refresh) {
+        rmi_media_follow_routes(m);
+        rmi_media_refresh(m);
+    }
     for (size_t i = 0; i < RMI_WEBRTC_SOCKETS_MAX; i++)
         if (t->sockets[i].udp)
             rmi_udp_batch_begin(t->sockets[i].udp);
     for (struct rmi_list *node = rmi_list_pop_front(&items); node; node = rmi_list_pop_front(&items)) {
         struct rmi_media_item *item = RMI_CONTAINER_OF(node, struct rmi_media_item, node);
-        send_item(m, item, now_us);
-        rmi_rtp_batch_unref(&item->batch);
-        if (item->peer)
-            rmi_media_peer_unref(item->peer);
-        rmi_pool_put(m->items, item);
+        send_item(item, now_us);
+        rmi_media_drop_item(m, item);
     }
     ask_keys(m, now_us, lanes);
     for (size_t i = 0; i < RMI_WEBRTC_SOCKETS_MAX; i++)
@@ -415,6 +357,6 @@ void rmi_media_tick(void *media, int64_t now_us) {
         if (m->t->config.adaptive_bitrate_enabled)
             tell_bandwidth(m, p);
     }
-    refresh_targets(m); /* who has a track of its own by now */
+    rmi_media_refresh_targets(m); /* who has a track of its own by now */
     rmi_timer_set_at(m->tick, rmi_list_empty(&m->peers) ? RMI_NEVER : now_us + TICK_US);
 }

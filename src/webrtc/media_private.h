@@ -10,12 +10,15 @@
 #include "jitter/sync.h"
 #include "session/audio_receiver.h"
 #include "session/audio_sender.h"
+#include "session/media_clock.h"
 #include "session/quality.h"
+#include "session/rungs.h"
 #include "session/video_ladder.h"
 #include "session/video_receiver.h"
 #include "session/video_sender.h"
 #include "webrtc/media.h"
 #include "webrtc/webrtc_private.h"
+#include <remotemedia/router.h>
 
 #define RMI_MEDIA_FORMATS 4       /* enum rmi_payload_format */
 #define RMI_MEDIA_QUEUE 2         /* pictures waiting for their encoder: one at work, one next; more is only delay */
@@ -38,25 +41,31 @@ struct rmi_media_packet {
 
 #define RMI_MEDIA_NO_PICTURES 1u /* as a target */
 
-/* One thing that is encoded: for all peers, or for one. */
+struct rmi_media_output;
+
+/* One thing that is encoded: for the peers of an output, or for one. */
 struct rmi_media_track {
     struct rmi_media *media;
-    struct rmi_media_peer *peer; /* NULL: all */
-    atomic_bool used;            /* something was sent */
-    atomic_bool by_application;  /* not by a pipeline alone */
-    atomic_uint formats;         /* that somebody can receive, bit for each; set by the network thread */
-    atomic_uint keys;            /* formats that need a key frame */
-    atomic_uint target_bps;      /* of video, by congestion control; 0: as set; or RMI_MEDIA_NO_PICTURES */
+    struct rmi_media_peer *peer;     /* whose own it is, or NULL */
+    struct rmi_media_output *output; /* that it is of, or NULL */
+    int rung;                        /* of the output's pictures */
+    atomic_bool used;                /* something was sent */
+    atomic_bool by_application;      /* not by a pipeline alone */
+    atomic_uint formats;             /* that somebody can receive, bit for each; set by the network thread */
+    atomic_uint keys;                /* formats that need a key frame */
+    _Atomic int64_t
+        key_time_us;        /* of the picture that last became, or becomes, one that was asked for; 0: none since */
+    atomic_uint target_bps; /* of video, by congestion control; 0: as set; or RMI_MEDIA_NO_PICTURES */
 
     pthread_mutex_t mutex; /* of all below */
     pthread_cond_t wake;
     struct rmi_audio_sender *audio;
     bool has_thread, stop;
-    pthread_t thread;
     rm_runtime_data *queue[RMI_MEDIA_QUEUE];
-    int64_t queued_at_us[RMI_MEDIA_QUEUE];
+    int64_t queued_at_us[RMI_MEDIA_QUEUE], queued_time_us[RMI_MEDIA_QUEUE]; /* handed over; taken */
     unsigned queued;
     bool encoding; /* one thread at a time has the encoders: the track's, or one that sends what is encoded already */
+    struct rmi_media_clock clock; /* of a peer's own pictures */
     struct rmi_video_sender_settings settings;
     struct rmi_video_sender_stats video_stats;
     struct rmi_audio_sender_stats audio_stats;
@@ -70,6 +79,28 @@ struct rmi_media_track {
     int64_t wanted_at_us[RMI_MEDIA_FORMATS];
     int64_t key_at_us[RMI_MEDIA_FORMATS]; /* last asked of the encoder; 0: never */
     struct rmi_video_ladder ladder;
+};
+
+/* What several peers get the same of: sound, and pictures in up to RMI_RUNGS_MAX qualities. */
+struct rmi_media_output {
+    struct rmi_list node; /* media->outputs, with media->mutex */
+    struct rmi_media *media;
+    char name[RM_ROUTER_ID_MAX]; /* "": what is sent to all */
+    atomic_uint refs;
+    atomic_bool closed; /* the network thread has still to take its peers off it */
+    struct rmi_media_track audio;
+    struct rmi_media_track rungs[RMI_RUNGS_MAX];
+    pthread_mutex_t clock_mutex;
+    struct rmi_media_clock clock; /* of its pictures: one for all rungs, so that peers may change between them */
+};
+
+/* A peer shall get something else; waits for the network thread. */
+struct rmi_media_route {
+    struct rmi_list node;
+    struct rmi_media_peer *peer;
+    enum rmi_rtp_kind kind;
+    struct rmi_media_output *output;
+    rm_quality cap;
 };
 
 struct rmi_media_rate {
@@ -123,8 +154,12 @@ struct rmi_media_peer {
     struct rmi_media_track own[RMI_RTP_KINDS];
 
     /* Network thread. */
-    struct rmi_rtp_session *rtp; /* NULL: down */
-    int format[RMI_RTP_KINDS];   /* that we send, -1: none */
+    struct rmi_rtp_session *rtp;                  /* NULL: down */
+    int format[RMI_RTP_KINDS];                    /* that we send, -1: none */
+    struct rmi_media_output *from[RMI_RTP_KINDS]; /* what it gets unless it has its own; NULL: nothing */
+    rm_quality cap;                               /* of these pictures at most */
+    int rung, sending;    /* of their qualities it is to get, and gets until a key frame of that comes; -1: none */
+    int64_t sent_time_us; /* of the last of these pictures */
     struct rmi_media_rate in[RMI_RTP_KINDS], out[RMI_RTP_KINDS];
     struct rmi_media_judged judged;
     struct rmi_quality quality; /* of the last seconds */
@@ -185,7 +220,9 @@ struct rmi_media_call { /* an application's callback under way */
 struct rmi_media_item { /* outbox */
     struct rmi_list node;
     const struct rmi_rtp_batch *batch;
-    struct rmi_media_peer *peer; /* NULL: all */
+    struct rmi_media_peer *peer;     /* reference; NULL: those of */
+    struct rmi_media_output *output; /* reference, or NULL */
+    int rung;
 };
 
 struct rmi_media {
@@ -193,10 +230,10 @@ struct rmi_media {
     int priority; /* of ordinary threads */
     struct rmi_pool *packets, *items;
     struct rmi_job flush;
-    struct rmi_timer *tick; /* network thread: rates and targets, once a second */
-    struct rmi_media_track all[RMI_RTP_KINDS];
-    atomic_bool wants_media; /* somebody takes what comes in */
-    bool copy_sound;         /* set before start */
+    struct rmi_timer *tick;       /* network thread: rates and targets, once a second */
+    struct rmi_media_output *all; /* what peers get that are routed to nothing else */
+    atomic_bool wants_media;      /* somebody takes what comes in */
+    bool copy_sound;              /* set before start */
 
     pthread_mutex_t pipeline_mutex; /* held while a session is made, so that its runner stays; before `mutex` */
     pthread_mutex_t mutex;          /* of all below */
@@ -209,7 +246,8 @@ struct rmi_media {
     size_t threads;           /* of peers: started and not at their end yet */
     pthread_t *ended_threads; /* to be joined, which takes no time any more */
     size_t ended_count, ended_cap;
-    struct rmi_list outbox, calls;
+    struct rmi_list outputs;
+    struct rmi_list outbox, routes, calls;
     uint64_t outbox_full;
     pthread_t audio_thread;
     rm_pipeline_runner *runner;
@@ -234,12 +272,13 @@ void rmi_media_leave(struct rmi_media *m, struct rmi_media_call *call);
 void rmi_media_ask_network(struct rmi_media *m, bool refresh);
 void rmi_media_wake_audio(struct rmi_media *m);
 void rmi_media_wake_lane(struct rmi_media_peer *p);
-/* A thread that holds a reference to `p` until it calls rmi_media_thread_end as its last act. RM_E_IO, RM_E_NO_MEMORY.
- */
-rm_err rmi_media_thread_start(struct rmi_media_peer *p, void *(*main)(void *), void *arg);
-void rmi_media_thread_end(struct rmi_media_peer *p);
+/* A thread that calls rmi_media_thread_end as its last act, when it has given its references back. RM_E_IO,
+ * RM_E_NO_MEMORY. */
+rm_err rmi_media_thread_start(struct rmi_media *m, void *(*main)(void *), void *arg);
+void rmi_media_thread_end(struct rmi_media *m);
 void rmi_media_join_ended(struct rmi_media *m); /* network thread */
 void rmi_media_free_packet(struct rmi_media_packet *packet);
+void rmi_media_drop_item(struct rmi_media *m, struct rmi_media_item *item);
 
 /* media_network.c: what runs on the network thread */
 void rmi_media_flush(void *media);
@@ -287,13 +326,46 @@ int64_t rmi_media_speech_serve(struct rmi_media_peer *p);
 uint64_t rmi_media_speech_flush(struct rmi_media_peer *p);
 
 /* media_track.c */
-rm_err rmi_media_track_init(struct rmi_media_track *track, struct rmi_media *m, struct rmi_media_peer *peer);
-/* Its thread ends soon; `wait`: has ended (only the track of all peers). */
-void rmi_media_track_stop(struct rmi_media_track *track, bool wait);
+/* Of a peer, or of an output. */
+rm_err rmi_media_track_init(struct rmi_media_track *track, struct rmi_media *m, struct rmi_media_peer *peer,
+                            struct rmi_media_output *output);
+void rmi_media_track_stop(struct rmi_media_track *track); /* its thread ends soon */
 void rmi_media_track_fini(struct rmi_media_track *track);
 rm_err rmi_media_track_audio(struct rmi_media_track *track, rm_runtime_data *audio);
 rm_err rmi_media_track_video(struct rmi_media_track *track, rm_runtime_data *video);
+/* With its time on the local clock. */
+rm_err rmi_media_track_video_at(struct rmi_media_track *track, rm_runtime_data *video, int64_t time_us);
 /* The settings a transport begins with. */
 void rmi_media_default_settings(const rm_webrtc_config *config, struct rmi_video_sender_settings *out);
+
+/* media_output.c: on any thread, before the transport stops. RM_E_NO_MEMORY; RM_E_INVALID_ARG: the name is too long. */
+rm_err rmi_media_output_create(struct rmi_media *m, const char *name, struct rmi_media_output **out);
+/* Its peers get again what is sent to all. Nulls. What it has encoded already may still be sent. */
+void rmi_media_output_destroy(struct rmi_media_output **output);
+void rmi_media_output_stop(struct rmi_media_output *o); /* its threads end soon */
+/* To all its peers; errors of rm_webrtc_send_audio and _video. Any number of threads at a time; order is theirs. */
+rm_err rmi_media_output_audio(struct rmi_media_output *o, rm_runtime_data *audio);
+rm_err rmi_media_output_video(struct rmi_media_output *o, rm_runtime_data *video);
+/* From now on `p` gets that (NULL: nothing of this kind), unless it has its own; pictures begin with a key frame, and
+ * are at most of quality `cap` (NULL: no wish). Soon, in the order of the calls; a peer that has gone is left alone.
+ * RM_E_NO_MEMORY, RM_E_CLOSED. */
+rm_err rmi_media_ask_route(struct rmi_media_peer *p, enum rmi_rtp_kind kind, struct rmi_media_output *output,
+                           const rm_quality *cap);
+struct rmi_media_output *rmi_media_output_ref(struct rmi_media_output *o);
+void rmi_media_output_unref(struct rmi_media_output *o);
+/* On the network thread: the same at once. */
+void rmi_media_route(struct rmi_media_peer *p, enum rmi_rtp_kind kind, struct rmi_media_output *output,
+                     const rm_quality *cap);
+void rmi_media_follow_routes(struct rmi_media *m); /* those that wait; outputs that have ended */
+void rmi_media_drop_routes(struct rmi_media *m);
+void rmi_media_sweep_outputs(struct rmi_media *m);   /* that have ended: their peers get again what is sent to all */
+void rmi_media_refresh(struct rmi_media *m);         /* what encoders make, after anything has changed */
+void rmi_media_refresh_targets(struct rmi_media *m); /* formats have not */
+/* A key frame for this peer, in what it is sent. */
+void rmi_media_key_wanted(struct rmi_media_peer *p);
+/* A batch of an output to its peers. */
+void rmi_media_output_send(struct rmi_media_output *o, int rung, const struct rmi_rtp_batch *batch, int64_t now_us);
+/* Of the pictures it gets, for statistics; NULL: none. */
+struct rmi_media_track *rmi_media_video_track(struct rmi_media_peer *p);
 
 #endif

@@ -314,10 +314,8 @@ static void leave_own_tracks(struct rmi_media_peer *p) {
     bool left = false;
     for (size_t k = 0; k < RMI_RTP_KINDS; k++) {
         struct rmi_media_track *own = &p->own[k];
-        if (atomic_load(&own->by_application) || !atomic_exchange(&own->used, false))
-            continue;
-        atomic_fetch_or(&p->media->all[k].keys, atomic_load(&own->formats)); /* another encoder's stream */
-        left = true;
+        if (!atomic_load(&own->by_application) && atomic_exchange(&own->used, false))
+            left = true;
     }
     if (left)
         rmi_media_ask_network(p->media, true);

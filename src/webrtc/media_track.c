@@ -32,22 +32,21 @@ void rmi_media_default_settings(const rm_webrtc_config *config, struct rmi_video
         }
 }
 
-rm_err rmi_media_track_init(struct rmi_media_track *track, struct rmi_media *m, struct rmi_media_peer *peer) {
+rm_err rmi_media_track_init(struct rmi_media_track *track, struct rmi_media *m, struct rmi_media_peer *peer,
+                            struct rmi_media_output *output) {
     track->media = m;
     track->peer = peer;
+    track->output = output;
     pthread_mutex_init(&track->mutex, NULL);
     rmi_media_default_settings(&m->t->config, &track->settings);
     return rmi_media_cond_init(&track->wake);
 }
 
-void rmi_media_track_stop(struct rmi_media_track *track, bool wait) {
+void rmi_media_track_stop(struct rmi_media_track *track) {
     pthread_mutex_lock(&track->mutex);
-    bool join = wait && track->has_thread;
     track->stop = true;
     pthread_cond_signal(&track->wake);
     pthread_mutex_unlock(&track->mutex);
-    if (join)
-        pthread_join(track->thread, NULL);
 }
 
 void rmi_media_track_fini(struct rmi_media_track *track) {
@@ -74,7 +73,9 @@ static void on_batch(void *ctx, const struct rmi_rtp_batch *batch) {
         return;
     }
     *item = (struct rmi_media_item){.batch = rmi_rtp_batch_ref(batch),
-                                    .peer = track->peer ? rmi_media_peer_ref(track->peer) : NULL};
+                                    .peer = track->peer ? rmi_media_peer_ref(track->peer) : NULL,
+                                    .output = track->output ? rmi_media_output_ref(track->output) : NULL,
+                                    .rung = track->rung};
     bool first = rmi_list_empty(&m->outbox);
     rmi_list_push_back(&m->outbox, &item->node);
     if (first)
@@ -138,7 +139,7 @@ static rm_err open_video(struct rmi_media_track *track, int format, const struct
 }
 
 static void encode_in(struct rmi_media_track *track, int format, const struct rmi_video_sender_settings *settings,
-                      rm_runtime_data *video, int64_t at_us) {
+                      rm_runtime_data *video, int64_t time_us, int64_t at_us) {
     if (!track->video[format] && open_video(track, format, settings))
         return;
     if (memcmp(&track->applied[format], settings, sizeof *settings) &&
@@ -146,18 +147,26 @@ static void encode_in(struct rmi_media_track *track, int format, const struct rm
         track->applied[format] = *settings;
     unsigned bit = 1u << format;
     int64_t *key_at_us = &track->key_at_us[format];
-    if ((*key_at_us == 0 || at_us - *key_at_us >= KEY_APART_US) && (atomic_fetch_and(&track->keys, ~bit) & bit)) {
+    const bool due = *key_at_us == 0 || at_us - *key_at_us >= KEY_APART_US;
+    const bool asked = due && (atomic_fetch_and(&track->keys, ~bit) & bit);
+    if (asked) {
         *key_at_us = at_us;
+        atomic_store(&track->key_time_us, time_us);
         rmi_video_sender_request_key(track->video[format]);
     }
     track->wanted_at_us[format] = at_us;
-    rmi_video_sender_input(track->video[format], video, at_us); /* errors are counted in its statistics */
+    struct rmi_video_sender_stats before, after;
+    rmi_video_sender_get_stats(track->video[format], &before);
+    rmi_video_sender_input_at(track->video[format], video, time_us, at_us); /* its statistics count errors */
+    rmi_video_sender_get_stats(track->video[format], &after);
+    if (asked && after.key_frames == before.key_frames)
+        atomic_store(&track->key_time_us, 0); /* skipped: a later one becomes it */
     pthread_mutex_lock(&track->mutex);
-    rmi_video_sender_get_stats(track->video[format], &track->video_stats);
+    track->video_stats = after;
     pthread_mutex_unlock(&track->mutex);
 }
 
-static void encode(struct rmi_media_track *track, rm_runtime_data *video, int64_t at_us) {
+static void encode(struct rmi_media_track *track, rm_runtime_data *video, int64_t time_us, int64_t at_us) {
     pthread_mutex_lock(&track->mutex);
     track->waited_us += (rmi_now_us() - at_us - track->waited_us) / (1 << SMOOTH_SHIFT);
     struct rmi_video_sender_settings settings = track->settings;
@@ -177,7 +186,7 @@ static void encode(struct rmi_media_track *track, rm_runtime_data *video, int64_
         if (f == RMI_PAYLOAD_OPUS)
             continue;
         if (formats & 1u << f)
-            encode_in(track, f, &settings, video, at_us);
+            encode_in(track, f, &settings, video, time_us, at_us);
         else if (track->video[f] && at_us - track->wanted_at_us[f] > ENCODER_IDLE_US)
             rmi_video_sender_destroy(&track->video[f]);
     }
@@ -188,41 +197,56 @@ static rm_runtime_data *take_first(struct rmi_media_track *track) {
     rm_runtime_data *video = track->queue[0];
     memmove(track->queue, track->queue + 1, (RMI_MEDIA_QUEUE - 1) * sizeof track->queue[0]);
     memmove(track->queued_at_us, track->queued_at_us + 1, (RMI_MEDIA_QUEUE - 1) * sizeof(int64_t));
+    memmove(track->queued_time_us, track->queued_time_us + 1, (RMI_MEDIA_QUEUE - 1) * sizeof(int64_t));
     track->queued--;
     return video;
 }
 
+static void hold_owner(struct rmi_media_track *track) {
+    if (track->peer)
+        rmi_media_peer_ref(track->peer);
+    else
+        rmi_media_output_ref(track->output);
+}
+
+static void drop_owner(struct rmi_media_track *track) {
+    if (track->peer)
+        rmi_media_peer_unref(track->peer);
+    else
+        rmi_media_output_unref(track->output);
+}
+
 static void *video_main(void *ctx) {
     struct rmi_media_track *track = ctx;
+    struct rmi_media *m = track->media;
     pthread_mutex_lock(&track->mutex);
     for (;;) {
         while ((track->queued == 0 || track->encoding) && !track->stop)
             pthread_cond_wait(&track->wake, &track->mutex);
         if (track->stop)
             break;
-        int64_t at_us = track->queued_at_us[0];
+        int64_t at_us = track->queued_at_us[0], time_us = track->queued_time_us[0];
         rm_runtime_data *video = take_first(track);
         track->encoding = true;
         pthread_mutex_unlock(&track->mutex);
-        encode(track, video, at_us);
+        encode(track, video, time_us, at_us);
         rm_runtime_data_unref(&video);
         pthread_mutex_lock(&track->mutex);
         track->encoding = false;
     }
     pthread_mutex_unlock(&track->mutex);
-    if (track->peer)
-        rmi_media_thread_end(track->peer);
+    drop_owner(track);
+    rmi_media_thread_end(m);
     return NULL;
 }
 
 static rm_err start_thread(struct rmi_media_track *track) { /* with its mutex */
     if (track->has_thread || track->stop)
         return track->stop ? RM_E_CLOSED : RM_OK;
-    rm_err err = RM_OK;
-    if (track->peer)
-        err = rmi_media_thread_start(track->peer, video_main, track);
-    else if (pthread_create(&track->thread, NULL, video_main, track))
-        err = RM_E_IO;
+    hold_owner(track); /* its caller has one, too */
+    rm_err err = rmi_media_thread_start(track->media, video_main, track);
+    if (err)
+        drop_owner(track);
     track->has_thread = !err;
     return err;
 }
@@ -240,14 +264,14 @@ static bool can_send(const rm_video *video, unsigned formats) {
 
 /* What is encoded already needs no thread to wait for it: waking one costs more than cutting a frame into packets
  * (measured: 0.3 % of a core at 30 frames a second). False: others are before it. */
-static bool pass_on(struct rmi_media_track *track, rm_runtime_data *video) {
+static bool pass_on(struct rmi_media_track *track, rm_runtime_data *video, int64_t time_us) {
     pthread_mutex_lock(&track->mutex);
     bool first = track->queued == 0 && !track->encoding && !track->stop;
     track->encoding = track->encoding || first;
     pthread_mutex_unlock(&track->mutex);
     if (!first)
         return false;
-    encode(track, video, rmi_now_us());
+    encode(track, video, time_us, rmi_now_us());
     pthread_mutex_lock(&track->mutex);
     track->encoding = false;
     if (track->queued > 0)
@@ -257,6 +281,13 @@ static bool pass_on(struct rmi_media_track *track, rm_runtime_data *video) {
 }
 
 rm_err rmi_media_track_video(struct rmi_media_track *track, rm_runtime_data *video) {
+    pthread_mutex_lock(&track->mutex);
+    const int64_t time_us = rmi_media_clock_step(&track->clock, rm_runtime_data_timestamp_us(video), rmi_now_us());
+    pthread_mutex_unlock(&track->mutex);
+    return rmi_media_track_video_at(track, video, time_us);
+}
+
+rm_err rmi_media_track_video_at(struct rmi_media_track *track, rm_runtime_data *video, int64_t time_us) {
     unsigned formats = atomic_load(&track->formats);
     if (!can_send(rm_runtime_data_video(video), formats)) {
         pthread_mutex_lock(&track->mutex);
@@ -267,7 +298,7 @@ rm_err rmi_media_track_video(struct rmi_media_track *track, rm_runtime_data *vid
     note_use(track);
     if (!formats)
         return RM_OK; /* unused encoders cost nothing */
-    if (rm_runtime_data_video(video)->format == RM_PIXEL_ENCODED && pass_on(track, video))
+    if (rm_runtime_data_video(video)->format == RM_PIXEL_ENCODED && pass_on(track, video, time_us))
         return RM_OK;
     rm_runtime_data *dropped = NULL;
     pthread_mutex_lock(&track->mutex);
@@ -278,6 +309,7 @@ rm_err rmi_media_track_video(struct rmi_media_track *track, rm_runtime_data *vid
             track->superseded++;
         }
         track->queue[track->queued] = rm_runtime_data_ref(video);
+        track->queued_time_us[track->queued] = time_us;
         track->queued_at_us[track->queued++] = rmi_now_us();
         pthread_cond_signal(&track->wake);
     }

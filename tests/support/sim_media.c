@@ -2,6 +2,7 @@
 /* What a studio sends, and its peers' coming and going. Judging is in sim_media_heard.c. */
 #include "support/sim_media_private.h"
 
+#include "jitter/order.h"
 #include "peer/rtp_session_private.h" /* a scenario sets numbers and breaks limits that a peer may not */
 #include <math.h>
 #include <stdlib.h>
@@ -193,11 +194,13 @@ static void on_picture_due(void *ctx, int64_t now_us) {
 
 /* Numbers that soon begin anew at 0. The first packets are not lost then: SRTP's receiver takes the first number that
  * it sees as in turn 0 (RFC 3711 3.3.1). */
-static void wrap_soon(struct rmi_rtp_session *rtp) {
+static void wrap_soon(struct rmi_rtp_session *rtp, int64_t now_us) {
     for (int k = 0; k < RMI_RTP_KINDS; k++) {
         struct rtps_out *o = &rtp->out[k];
         o->seq = o->rtx_seq = (uint16_t)(0 - SEQ_TO_GO);
         o->timestamp_offset = 0 - TICKS_TO_GO_S * rtps_clock((enum rmi_rtp_kind)k);
+        if (k == RMI_RTP_VIDEO) /* whose timestamps are the local clock's */
+            o->timestamp_offset -= (uint32_t)rmi_us_to_ticks(now_us, rtps_clock(RMI_RTP_VIDEO));
     }
 }
 
@@ -227,7 +230,7 @@ static void *peer_up(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp
     struct studio_line *l = line_of(s, peer_id);
     RMT_CHECK(s->v, !l->rtp);
     if (s->config.numbers_wrap)
-        wrap_soon(rtp);
+        wrap_soon(rtp, rmt_host_now(s->host));
     l->studio = s;
     l->rtp = rtp;
     l->r.up = true;

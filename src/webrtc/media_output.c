@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Outputs: what several peers get the same of. Who gets which, in which of its qualities, and what that asks of the
+ * encoders. Peers and their places are the network thread's; data comes on any. */
+#include "webrtc/media_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- life ---- */
+
+struct rmi_media_output *rmi_media_output_ref(struct rmi_media_output *o) {
+    atomic_fetch_add(&o->refs, 1);
+    return o;
+}
+
+void rmi_media_output_unref(struct rmi_media_output *o) {
+    if (atomic_fetch_sub(&o->refs, 1) != 1)
+        return;
+    rmi_media_track_fini(&o->audio);
+    for (int r = 0; r < RMI_RUNGS_MAX; r++)
+        rmi_media_track_fini(&o->rungs[r]);
+    pthread_mutex_destroy(&o->clock_mutex);
+    free(o);
+}
+
+rm_err rmi_media_output_create(struct rmi_media *m, const char *name, struct rmi_media_output **out) {
+    if (strlen(name) >= sizeof((struct rmi_media_output *)NULL)->name)
+        return RM_E_INVALID_ARG;
+    struct rmi_media_output *o = calloc(1, sizeof *o);
+    if (!o)
+        return RM_E_NO_MEMORY;
+    o->media = m;
+    memcpy(o->name, name, strlen(name) + 1);
+    atomic_init(&o->refs, 1);
+    pthread_mutex_init(&o->clock_mutex, NULL);
+    rm_err err = rmi_media_track_init(&o->audio, m, NULL, o);
+    for (int r = 0; r < RMI_RUNGS_MAX; r++) { /* all: what unref undoes */
+        rm_err failed = rmi_media_track_init(&o->rungs[r], m, NULL, o);
+        o->rungs[r].rung = r;
+        err = err ? err : failed;
+    }
+    if (err) {
+        rmi_media_output_unref(o);
+        return err;
+    }
+    pthread_mutex_lock(&m->mutex);
+    rmi_list_push_back(&m->outputs, &rmi_media_output_ref(o)->node);
+    pthread_mutex_unlock(&m->mutex);
+    *out = o;
+    return RM_OK;
+}
+
+void rmi_media_output_stop(struct rmi_media_output *o) {
+    for (int r = 0; r < RMI_RUNGS_MAX; r++)
+        rmi_media_track_stop(&o->rungs[r]);
+}
+
+void rmi_media_output_destroy(struct rmi_media_output **output) {
+    struct rmi_media_output *o = *output;
+    *output = NULL;
+    if (!o)
+        return;
+    atomic_store(&o->closed, true);
+    rmi_media_output_stop(o);
+    rmi_media_ask_network(o->media, true);
+    rmi_media_output_unref(o);
+}
+
+/* ---- data, on any thread ---- */
+
+rm_err rmi_media_output_audio(struct rmi_media_output *o, rm_runtime_data *audio) {
+    return rmi_media_track_audio(&o->audio, audio);
+}
+
+rm_err rmi_media_output_video(struct rmi_media_output *o, rm_runtime_data *video) {
+    pthread_mutex_lock(&o->clock_mutex);
+    const int64_t time_us = rmi_media_clock_step(&o->clock, rm_runtime_data_timestamp_us(video), rmi_now_us());
+    pthread_mutex_unlock(&o->clock_mutex);
+    return rmi_media_track_video_at(&o->rungs[0], video, time_us);
+}
+
+/* ---- routes ---- */
+
+static void set_route(struct rmi_media_peer *p, enum rmi_rtp_kind kind, struct rmi_media_output *output,
+                      const rm_quality *cap) {
+    if (output && atomic_load(&output->closed))
+        output = p->media->all;
+    if (kind == RMI_RTP_VIDEO)
+        p->cap = cap ? *cap : (rm_quality){0};
+    if (p->from[kind] == output)
+        return;
+    p->from[kind] = output;
+    if (kind == RMI_RTP_VIDEO)
+        p->rung = p->sending = RMI_RUNG_NONE; /* of another source: what it gets so far is wanted no more */
+}
+
+void rmi_media_route(struct rmi_media_peer *p, enum rmi_rtp_kind kind, struct rmi_media_output *output,
+                     const rm_quality *cap) {
+    set_route(p, kind, output, cap);
+    rmi_media_refresh(p->media);
+}
+
+static void free_route(struct rmi_media_route *r) {
+    rmi_media_peer_unref(r->peer);
+    if (r->output)
+        rmi_media_output_unref(r->output);
+    free(r);
+}
+
+rm_err rmi_media_ask_route(struct rmi_media_peer *p, enum rmi_rtp_kind kind, struct rmi_media_output *output,
+                           const rm_quality *cap) {
+    struct rmi_media *m = p->media;
+    struct rmi_media_route *r = calloc(1, sizeof *r);
+    if (!r)
+        return RM_E_NO_MEMORY;
+    r->peer = rmi_media_peer_ref(p);
+    r->kind = kind;
+    r->output = output ? rmi_media_output_ref(output) : NULL;
+    if (cap)
+        r->cap = *cap;
+    pthread_mutex_lock(&m->mutex);
+    const bool taken = m->running;
+    if (taken)
+        rmi_list_push_back(&m->routes, &r->node);
+    pthread_mutex_unlock(&m->mutex);
+    if (!taken) {
+        free_route(r);
+        return RM_E_CLOSED;
+    }
+    rmi_media_ask_network(m, true);
+    return RM_OK;
+}
+
+static struct rmi_media_route *next_route(struct rmi_media *m) {
+    pthread_mutex_lock(&m->mutex);
+    struct rmi_list *node = rmi_list_pop_front(&m->routes);
+    pthread_mutex_unlock(&m->mutex);
+    return node ? RMI_CONTAINER_OF(node, struct rmi_media_route, node) : NULL;
+}
+
+void rmi_media_drop_routes(struct rmi_media *m) {
+    for (struct rmi_media_route *r; (r = next_route(m)); free_route(r))
+        ;
+}
+
+static struct rmi_media_output *next_closed(struct rmi_media *m) {
+    struct rmi_media_output *found = NULL;
+    pthread_mutex_lock(&m->mutex);
+    RMI_LIST_FOREACH (node, next, &m->outputs) {
+        struct rmi_media_output *o = RMI_CONTAINER_OF(node, struct rmi_media_output, node);
+        if (atomic_load(&o->closed)) {
+            found = o;
+            rmi_list_remove(&o->node);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&m->mutex);
+    return found;
+}
+
+void rmi_media_sweep_outputs(struct rmi_media *m) {
+    for (struct rmi_media_output *o; (o = next_closed(m)); rmi_media_output_unref(o))
+        RMI_LIST_FOREACH (node, next, &m->peers) {
+            struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
+            for (int k = 0; k < RMI_RTP_KINDS; k++)
+                if (p->from[k] == o)
+                    set_route(p, (enum rmi_rtp_kind)k, m->all, NULL);
+        }
+}
+
+void rmi_media_follow_routes(struct rmi_media *m) {
+    for (struct rmi_media_route *r; (r = next_route(m)); free_route(r))
+        if (r->peer->rtp)
+            set_route(r->peer, r->kind, r->output, &r->cap);
+    rmi_media_sweep_outputs(m);
+}
+
+/* ---- who gets what ---- */
+
+static bool has_own(const struct rmi_media_peer *p, int kind) {
+    return atomic_load(&p->own[kind].used);
+}
+
+static void ask_key(struct rmi_media_track *track, int format) {
+    if (format < 0)
+        return;
+    atomic_store(&track->key_time_us, 0);
+    atomic_fetch_or(&track->keys, 1u << format);
+}
+
+/* What the peer can receive of us. A format that it is new to begins with a key frame. */
+static void refresh_formats(struct rmi_media_peer *p) {
+    for (int k = 0; k < RMI_RTP_KINDS; k++) {
+        enum rmi_payload_format f;
+        const int format = rmi_rtp_session_send_format(p->rtp, (enum rmi_rtp_kind)k, &f) ? (int)f : -1;
+        if (format != p->format[k]) {
+            ask_key(&p->own[k], format);
+            if (k == RMI_RTP_VIDEO)
+                p->rung = p->sending = RMI_RUNG_NONE;
+        }
+        p->format[k] = format;
+        atomic_store(&p->own[k].formats, format < 0 ? 0 : 1u << format);
+    }
+}
+
+static void place(struct rmi_media_peer *p, int rung) {
+    if (p->rung == rung)
+        return;
+    p->rung = rung;
+    if (rung == RMI_RUNG_NONE)
+        p->sending = RMI_RUNG_NONE;
+    else
+        ask_key(&p->from[RMI_RTP_VIDEO]->rungs[rung], p->format[RMI_RTP_VIDEO]);
+}
+
+/* Formats and rates of an output's encoders. */
+static void refresh_output(struct rmi_media *m, struct rmi_media_output *o) {
+    unsigned sound = 0, pictures[RMI_RUNGS_MAX] = {0};
+    double lowest = 0;
+    RMI_LIST_FOREACH (node, next, &m->peers) {
+        struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
+        if (p->from[RMI_RTP_AUDIO] == o && !has_own(p, RMI_RTP_AUDIO) && p->format[RMI_RTP_AUDIO] >= 0)
+            sound |= 1u << p->format[RMI_RTP_AUDIO];
+        if (p->from[RMI_RTP_VIDEO] != o)
+            continue;
+        const int format = p->format[RMI_RTP_VIDEO];
+        const bool member = !has_own(p, RMI_RTP_VIDEO) && format >= 0 && p->target_bps > 0;
+        place(p, member ? 0 : RMI_RUNG_NONE);
+        if (!member)
+            continue;
+        pictures[p->rung] |= 1u << format;
+        if (p->sending != RMI_RUNG_NONE)
+            pictures[p->sending] |= 1u << format; /* until it changes over */
+        if (lowest <= 0 || p->target_bps < lowest)
+            lowest = p->target_bps;
+    }
+    atomic_store(&o->audio.formats, sound);
+    for (int r = 0; r < RMI_RUNGS_MAX; r++)
+        atomic_store(&o->rungs[r].formats, pictures[r]);
+    atomic_store(&o->rungs[0].target_bps, (unsigned)lowest);
+}
+
+void rmi_media_refresh_targets(struct rmi_media *m) {
+    RMI_LIST_FOREACH (node, next, &m->peers) {
+        struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
+        atomic_store(&p->own[RMI_RTP_VIDEO].target_bps,
+                     p->target_bps > 0 ? (unsigned)p->target_bps : RMI_MEDIA_NO_PICTURES);
+    }
+    pthread_mutex_lock(&m->mutex); /* outputs are made on other threads */
+    RMI_LIST_FOREACH (node, next, &m->outputs) {
+        refresh_output(m, RMI_CONTAINER_OF(node, struct rmi_media_output, node));
+    }
+    pthread_mutex_unlock(&m->mutex);
+}
+
+void rmi_media_refresh(struct rmi_media *m) {
+    RMI_LIST_FOREACH (node, next, &m->peers) {
+        refresh_formats(RMI_CONTAINER_OF(node, struct rmi_media_peer, node));
+    }
+    rmi_media_refresh_targets(m);
+}
+
+struct rmi_media_track *rmi_media_video_track(struct rmi_media_peer *p) {
+    struct rmi_media_output *o = p->from[RMI_RTP_VIDEO];
+    if (has_own(p, RMI_RTP_VIDEO))
+        return &p->own[RMI_RTP_VIDEO];
+    const int rung = p->sending != RMI_RUNG_NONE ? p->sending : p->rung;
+    return o ? &o->rungs[rung == RMI_RUNG_NONE ? 0 : rung] : NULL;
+}
+
+void rmi_media_key_wanted(struct rmi_media_peer *p) {
+    struct rmi_media_track *track = rmi_media_video_track(p);
+    if (track)
+        ask_key(track, p->format[RMI_RTP_VIDEO]);
+}
+
+/* ---- to its peers ---- */
+
+/* A peer changes to another quality with a key frame of it, so that it can decode all that it gets; until then it gets
+ * the old one, but no picture that is newer than the key frame that is being made: time does not go back. */
+static bool gets(struct rmi_media_peer *p, struct rmi_media_output *o, int rung, const struct rmi_rtp_batch *batch) {
+    if (p->rung == RMI_RUNG_NONE)
+        return false;
+    if (rung == p->sending) {
+        const int64_t key_us = rung == p->rung ? 0 : atomic_load(&o->rungs[p->rung].key_time_us);
+        return key_us == 0 || batch->capture_us < key_us;
+    }
+    if (rung != p->rung || !batch->key_frame)
+        return false;
+    if (p->sending != RMI_RUNG_NONE && batch->capture_us <= p->sent_time_us) {
+        ask_key(&o->rungs[rung], (int)batch->format); /* it comes too late */
+        return false;
+    }
+    p->sending = rung;
+    return true;
+}
+
+void rmi_media_output_send(struct rmi_media_output *o, int rung, const struct rmi_rtp_batch *batch, int64_t now_us) {
+    struct rmi_media *m = o->media;
+    const int kind = batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
+    RMI_LIST_FOREACH (node, next, &m->peers) {
+        struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
+        if (p->from[kind] != o || p->format[kind] != (int)batch->format || has_own(p, kind))
+            continue;
+        if (kind == RMI_RTP_VIDEO && !gets(p, o, rung, batch))
+            continue;
+        rmi_rtp_session_send(p->rtp, now_us, batch);
+        if (kind == RMI_RTP_VIDEO)
+            p->sent_time_us = batch->capture_us;
+    }
+}
