@@ -133,6 +133,7 @@ static rm_err input_item(struct rmi_rtp_session *s, int64_t now_us, const struct
         s->stats.twcc_received++;
         rtps_pace_feedback(s, now_us, &twcc);
         break;
+    case RMI_RTCP_ECN:
     case RMI_RTCP_SDES:
     case RMI_RTCP_OTHER:
         break;

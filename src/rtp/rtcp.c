@@ -113,6 +113,41 @@ static void read_list(struct rmi_rd *rd, struct rmi_rtcp_item *out, enum rmi_rtc
     out->fci = rmi_rd_sub(rd, left);
 }
 
+static void read_ecn_counters(struct rmi_rd *rd, struct rmi_rtcp_ecn *e) {
+    e->ect0 = rmi_rd_u32(rd);
+    e->ect1 = rmi_rd_u32(rd);
+    e->ce = rmi_rd_u16(rd);
+    e->not_ect = rmi_rd_u16(rd);
+    e->lost = rmi_rd_u16(rd);
+    e->duplicates = rmi_rd_u16(rd);
+}
+
+static void read_ecn(struct rmi_rd *rd, struct rmi_rtcp_item *out) {
+    out->kind = RMI_RTCP_ECN;
+    out->count = 1;
+    out->u.ecn[0] = (struct rmi_rtcp_ecn){.ssrc = out->media_ssrc, .highest_seq = rmi_rd_u32(rd)};
+    read_ecn_counters(rd, &out->u.ecn[0]);
+}
+
+/* Of the blocks only the summary of ECN is of interest; one of a wrong length is left out (RFC 6679 5.2). */
+static void read_xr(struct rmi_rd *rd, struct rmi_rtcp_item *out) {
+    out->sender_ssrc = rmi_rd_u32(rd);
+    while (!rd->failed && rmi_rd_left(rd) > 0) {
+        const uint8_t type = rmi_rd_u8(rd);
+        rmi_rd_skip(rd, 1);
+        const size_t words = rmi_rd_u16(rd);
+        struct rmi_rd block = rmi_rd_sub(rd, words * RMI_RTCP_WORD);
+        if (rd->failed || type != RMI_RTCP_XR_ECN || words % RMI_RTCP_XR_ECN_WORDS)
+            continue;
+        out->kind = RMI_RTCP_ECN;
+        while (rmi_rd_left(&block) > 0 && out->count < RMI_RTCP_COUNT_MAX) {
+            struct rmi_rtcp_ecn *e = &out->u.ecn[out->count++];
+            *e = (struct rmi_rtcp_ecn){.ssrc = rmi_rd_u32(&block)};
+            read_ecn_counters(&block, e);
+        }
+    }
+}
+
 static void read_feedback(struct rmi_rd *rd, struct rmi_rtcp_item *out) {
     out->sender_ssrc = rmi_rd_u32(rd);
     out->media_ssrc = rmi_rd_u32(rd);
@@ -123,6 +158,8 @@ static void read_feedback(struct rmi_rd *rd, struct rmi_rtcp_item *out) {
     } else if (out->type == RMI_RTCP_PT_RTPFB && out->format == RMI_RTCP_FMT_TWCC) {
         out->kind = RMI_RTCP_TWCC;
         out->fci = rmi_rd_sub(rd, rmi_rd_left(rd));
+    } else if (out->type == RMI_RTCP_PT_RTPFB && out->format == RMI_RTCP_FMT_ECN) {
+        read_ecn(rd, out);
     } else if (out->type == RMI_RTCP_PT_PSFB && out->format == RMI_RTCP_FMT_PLI) {
         out->kind = RMI_RTCP_PLI;
     } else if (out->type == RMI_RTCP_PT_PSFB && out->format == RMI_RTCP_FMT_FIR) {
@@ -165,6 +202,9 @@ rm_err rmi_rtcp_next(struct rmi_rtcp_reader *r, struct rmi_rtcp_item *out) {
     case RMI_RTCP_PT_RTPFB:
     case RMI_RTCP_PT_PSFB:
         read_feedback(&rd, out);
+        break;
+    case RMI_RTCP_PT_XR:
+        read_xr(&rd, out);
         break;
     default:
         break;

@@ -24,7 +24,8 @@ enum rmi_rtcp_kind {
     RMI_RTCP_FIR,
     RMI_RTCP_REMB,
     RMI_RTCP_TWCC,
-    RMI_RTCP_OTHER /* XR, APP, unknown types and formats: to be ignored (RFC 8834 5.1) */
+    RMI_RTCP_ECN,  /* feedback about one stream, or the summary of several in an XR */
+    RMI_RTCP_OTHER /* other XR, APP, unknown types and formats: to be ignored (RFC 8834 5.1) */
 };
 
 struct rmi_rtcp_report {
@@ -42,6 +43,15 @@ struct rmi_rtcp_sender_info {
     uint32_t rtp_time;
     uint32_t packets;
     uint32_t octets;
+};
+
+/* What has come of one stream so far, by ECN field (RFC 6679 5.1); the counters wrap. */
+struct rmi_rtcp_ecn {
+    uint32_t ssrc;
+    uint32_t highest_seq; /* extended; not in a summary */
+    uint32_t ect0, ect1;
+    uint16_t ce, not_ect;
+    uint16_t lost, duplicates;
 };
 
 struct rmi_rtcp_text {
@@ -71,6 +81,7 @@ struct rmi_rtcp_item {
         struct rmi_rtcp_report report[RMI_RTCP_COUNT_MAX];   /* SR, RR */
         struct rmi_rtcp_sdes_chunk sdes[RMI_RTCP_COUNT_MAX]; /* SDES */
         uint32_t bye[RMI_RTCP_COUNT_MAX];                    /* BYE */
+        struct rmi_rtcp_ecn ecn[RMI_RTCP_COUNT_MAX];         /* ECN; more in one XR are left out */
     } u;
 };
 
@@ -106,6 +117,9 @@ void rmi_rtcp_write_rr(struct rmi_wr *w, uint32_t ssrc, const struct rmi_rtcp_re
 void rmi_rtcp_write_sdes(struct rmi_wr *w, uint32_t ssrc, const char *cname, const char *mid);
 /* reason may be NULL. */
 void rmi_rtcp_write_bye(struct rmi_wr *w, const uint32_t *ssrcs, size_t n, const char *reason);
+void rmi_rtcp_write_ecn(struct rmi_wr *w, uint32_t sender, const struct rmi_rtcp_ecn *ecn);
+/* An XR packet with the summary block (RFC 6679 5.2), which may be empty. */
+void rmi_rtcp_write_ecn_summary(struct rmi_wr *w, uint32_t sender, const struct rmi_rtcp_ecn *ecn, size_t n);
 /* Sequence numbers in ascending order (modulo 2^16), n >= 1. Returns how many fitted; the packet holds those. */
 size_t rmi_rtcp_write_nack(struct rmi_wr *w, uint32_t sender, uint32_t media, const uint16_t *seqs, size_t n);
 void rmi_rtcp_write_pli(struct rmi_wr *w, uint32_t sender, uint32_t media);

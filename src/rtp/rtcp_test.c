@@ -17,6 +17,7 @@ static size_t one_of_each(uint8_t *out, size_t cap) {
     struct rmi_rtcp_report reports[] = {report_of(1), report_of(2)};
     const uint16_t lost[] = {65534, 65535, 0, 14, 15, 100};
     const uint32_t ssrcs[] = {5, 6};
+    const struct rmi_rtcp_ecn ecn[] = {{37, 0x10009, 1000000, 2, 3, 4, 5, 6}, {38, 0, 7, 8, 65535, 9, 10, 11}};
     rmi_rtcp_write_sr(&w, 21, &info, reports, 2);
     rmi_rtcp_write_rr(&w, 22, reports, 1);
     rmi_rtcp_write_sdes(&w, 23, "cname", "0");
@@ -25,6 +26,8 @@ static size_t one_of_each(uint8_t *out, size_t cap) {
     rmi_rtcp_write_fir(&w, 26, 36, 200);
     rmi_rtcp_write_remb(&w, 27, 2500000, ssrcs, 2);
     rmi_rtcp_write_bye(&w, ssrcs, 2, "done");
+    rmi_rtcp_write_ecn(&w, 28, &ecn[0]);
+    rmi_rtcp_write_ecn_summary(&w, 29, ecn, 2);
     assert_false(w.failed);
     return w.pos;
 }
@@ -85,6 +88,8 @@ static void feedback_goes_there_and_back(void **state) {
     assert_false(rmi_rtcp_remb_at(&i, 2, &ssrc) || rmi_rtcp_fir_at(&i, 0, &ssrc, &command));
     assert_int_equal(rmi_rtcp_next(&r, &i), RM_OK);
     assert_true(i.kind == RMI_RTCP_BYE && i.count == 2 && i.u.bye[1] == 6 && text_is(i.reason, "done"));
+    assert_int_equal(rmi_rtcp_next(&r, &i), RM_OK);
+    assert_int_equal(rmi_rtcp_next(&r, &i), RM_OK); /* ECN: below */
     assert_int_equal(rmi_rtcp_next(&r, &i), RM_E_AGAIN);
 }
 
@@ -235,6 +240,62 @@ static void xr_and_unknown_kinds_are_stepped_over(void **state) {
 }
 
 /* PJSIP CVE-2021-43804: length of a BYE reason; and of SDES items likewise. */
+static bool ecn_is(const struct rmi_rtcp_ecn *e, uint32_t highest) {
+    return e->ssrc == 37 && e->highest_seq == highest && e->ect0 == 1000000 && e->ect1 == 2 && e->ce == 3 &&
+           e->not_ect == 4 && e->lost == 5 && e->duplicates == 6;
+}
+
+static void ecn_goes_there_and_back(void **state) {
+    (void)state;
+    uint8_t out[ROOM];
+    struct rmi_rtcp_reader r;
+    struct rmi_rtcp_item i;
+    int found = 0;
+    assert_int_equal(rmi_rtcp_begin(&r, out, one_of_each(out, sizeof out)), RM_OK);
+    while (rmi_rtcp_next(&r, &i) == RM_OK) {
+        if (i.kind != RMI_RTCP_ECN)
+            continue;
+        const bool summary = i.type == 207;
+        assert_int_equal(i.sender_ssrc, summary ? 29 : 28);
+        assert_int_equal(i.count, summary ? 2 : 1);
+        assert_true(ecn_is(&i.u.ecn[0], summary ? 0 : 0x10009));
+        assert_true(!summary || (i.u.ecn[1].ssrc == 38 && i.u.ecn[1].ce == 65535 && i.u.ecn[1].duplicates == 11));
+        found++;
+    }
+    assert_int_equal(found, 2);
+}
+
+/* Blocks before and behind it, one of a length that is no multiple of five, and more entries than are kept. */
+static void a_summary_of_ecn_is_found_among_other_blocks(void **state) {
+    (void)state;
+    static const struct rmi_rtcp_ecn ecn[RMI_RTCP_COUNT_MAX + 1] = {{.ssrc = 37}};
+    uint8_t out[ROOM];
+    struct rmi_rtcp_reader r;
+    struct rmi_rtcp_item i;
+    static const uint8_t xr[] = {0x80, 207, 0, 16, 0, 0, 0, 9, 4, 0, 0,  2,  1,  2,  3,  4,  5,  6,  7,  8, 13, 0, 0,
+                                 4,    1,   2, 3,  4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 13, 0,  0, 5,  0, 0,
+                                 0,    37,  0, 0,  0, 1, 0, 0, 0, 2, 0,  3,  0,  4,  0,  5,  0,  6,  99, 0, 0,  0};
+    assert_int_equal(rmi_rtcp_begin(&r, xr, sizeof xr), RM_OK);
+    assert_int_equal(rmi_rtcp_next(&r, &i), RM_OK);
+    assert_true(i.kind == RMI_RTCP_ECN && i.count == 1 && i.u.ecn[0].ssrc == 37 && i.u.ecn[0].ect0 == 1);
+    assert_true(i.u.ecn[0].ce == 3 && i.u.ecn[0].not_ect == 4 && i.u.ecn[0].lost == 5 && i.u.ecn[0].duplicates == 6);
+    struct rmi_wr w = rmi_wr_init(out, sizeof out);
+    rmi_rtcp_write_ecn_summary(&w, 1, NULL, 0); /* says that ECN is understood */
+    assert_int_equal(rmi_rtcp_begin(&r, out, w.pos), RM_OK);
+    assert_int_equal(rmi_rtcp_next(&r, &i), RM_OK);
+    assert_true(i.kind == RMI_RTCP_ECN && i.count == 0 && w.pos == 12);
+    w = rmi_wr_init(out, sizeof out);
+    rmi_rtcp_write_ecn_summary(&w, 1, ecn, RMI_RTCP_COUNT_MAX);
+    out[3] += 5, out[11] += 5; /* one more */
+    memset(out + w.pos, 0, 20);
+    assert_int_equal(rmi_rtcp_begin(&r, out, w.pos + 20), RM_OK);
+    assert_int_equal(rmi_rtcp_next(&r, &i), RM_OK);
+    assert_true(i.kind == RMI_RTCP_ECN && i.count == RMI_RTCP_COUNT_MAX && i.u.ecn[0].ssrc == 37);
+    w = rmi_wr_init(out, sizeof out);
+    rmi_rtcp_write_ecn_summary(&w, 1, ecn, RMI_RTCP_COUNT_MAX + 1);
+    assert_true(w.failed);
+}
+
 static void text_lengths_stay_within_their_packet(void **state) {
     (void)state;
     uint8_t bye[] = {0x81, 203, 0, 2, 0, 0, 0, 1, 0, 'a', 'b', 'c', 0x80, 201, 0, 1, 0, 0, 0, 7};
@@ -351,7 +412,7 @@ static void random_bytes_are_survived(void **state) {
     rmi_prng_seed(&prng, 7);
     struct rmi_rng rng = rmi_prng_rng(&prng);
     static const uint8_t types[] = {200, 201, 202, 203, 205, 206, 207};
-    static const uint8_t formats[] = {0, 1, 2, 4, 15, 31};
+    static const uint8_t formats[] = {0, 1, 2, 4, 8, 15, 31};
     for (int n = 0; n < 20000; n++) {
         uint8_t packet[256];
         size_t words = rmi_rng_range(&rng, 0, 62);
@@ -375,6 +436,8 @@ int main(void) {
         cmocka_unit_test(feedback_padded_by_single_bytes_is_read),
         cmocka_unit_test(a_malformed_packet_does_not_hide_the_next),
         cmocka_unit_test(xr_and_unknown_kinds_are_stepped_over),
+        cmocka_unit_test(ecn_goes_there_and_back),
+        cmocka_unit_test(a_summary_of_ecn_is_found_among_other_blocks),
         cmocka_unit_test(text_lengths_stay_within_their_packet),
         cmocka_unit_test(remb_saturates),
         cmocka_unit_test(losses_are_clamped_to_24_bits),

@@ -130,6 +130,39 @@ size_t rmi_rtcp_write_nack(struct rmi_wr *w, uint32_t sender, uint32_t media, co
     return w->failed ? 0 : done;
 }
 
+static void write_ecn_counters(struct rmi_wr *w, const struct rmi_rtcp_ecn *e) {
+    rmi_wr_u32(w, e->ect0);
+    rmi_wr_u32(w, e->ect1);
+    rmi_wr_u16(w, e->ce);
+    rmi_wr_u16(w, e->not_ect);
+    rmi_wr_u16(w, e->lost);
+    rmi_wr_u16(w, e->duplicates);
+}
+
+void rmi_rtcp_write_ecn(struct rmi_wr *w, uint32_t sender, const struct rmi_rtcp_ecn *ecn) {
+    size_t at = start_feedback(w, RMI_RTCP_FMT_ECN, RMI_RTCP_PT_RTPFB, sender, ecn->ssrc);
+    rmi_wr_u32(w, ecn->highest_seq);
+    write_ecn_counters(w, ecn);
+    finish(w, at);
+}
+
+void rmi_rtcp_write_ecn_summary(struct rmi_wr *w, uint32_t sender, const struct rmi_rtcp_ecn *ecn, size_t n) {
+    if (n > RMI_RTCP_COUNT_MAX) {
+        w->failed = true;
+        return;
+    }
+    size_t at = start(w, 0, RMI_RTCP_PT_XR);
+    rmi_wr_u32(w, sender);
+    rmi_wr_u8(w, RMI_RTCP_XR_ECN);
+    rmi_wr_u8(w, 0);
+    rmi_wr_u16(w, (uint16_t)(n * RMI_RTCP_XR_ECN_WORDS));
+    for (size_t i = 0; i < n; i++) {
+        rmi_wr_u32(w, ecn[i].ssrc);
+        write_ecn_counters(w, &ecn[i]);
+    }
+    finish(w, at);
+}
+
 void rmi_rtcp_write_pli(struct rmi_wr *w, uint32_t sender, uint32_t media) {
     finish(w, start_feedback(w, RMI_RTCP_FMT_PLI, RMI_RTCP_PT_PSFB, sender, media));
 }

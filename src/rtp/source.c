@@ -129,6 +129,17 @@ int64_t rmi_rtp_source_lost(const struct rmi_rtp_source *s) {
     return (int64_t)(expected(s) - s->received);
 }
 
+void rmi_rtp_source_ecn(const struct rmi_rtp_source *s, struct rmi_rtcp_ecn *out) {
+    const int64_t lost = rmi_rtp_source_lost(s);
+    *out = (struct rmi_rtcp_ecn){.ssrc = s->ssrc,
+                                 .highest_seq = rmi_rtp_source_highest(s),
+                                 .ect0 = (uint32_t)s->ecn[RMI_ECN_ECT0],
+                                 .ect1 = (uint32_t)s->ecn[RMI_ECN_ECT1],
+                                 .ce = (uint16_t)s->ecn[RMI_ECN_CE],
+                                 .not_ect = (uint16_t)s->ecn[RMI_ECN_NOT_ECT],
+                                 .lost = (uint16_t)(lost > 0 ? lost : 0)};
+}
+
 uint32_t rmi_rtp_source_jitter(const struct rmi_rtp_source *s) {
     return (uint32_t)(s->jitter_q4 >> JITTER_SHIFT);
 }

@@ -2,6 +2,7 @@
 #ifndef RMI_RTP_SOURCE_H
 #define RMI_RTP_SOURCE_H
 
+#include "net/datagram.h"
 #include "rtp/rtcp.h"
 
 /* Receive statistics of one SSRC (RFC 3550 A.1, A.3, A.8). */
@@ -22,8 +23,9 @@ struct rmi_rtp_source {
     uint32_t transit;
     uint64_t jitter_q4; /* 4 fraction bits */
     uint64_t octets;
-    uint64_t restarts; /* jumps that were accepted as a new start */
-    uint64_t refused;  /* packets far out of sequence, or on probation */
+    uint64_t ecn[RMI_ECN_MASK + 1]; /* packets by ECN field, since the source began, through restarts */
+    uint64_t restarts;              /* jumps that were accepted as a new start */
+    uint64_t refused;               /* packets far out of sequence, or on probation */
     bool has_sr;
     struct rmi_rtcp_sender_info sr;
     int64_t sr_at_us;
@@ -46,6 +48,8 @@ enum rmi_rtp_seq rmi_rtp_source_input(struct rmi_rtp_source *s, uint16_t seq, ui
 void rmi_rtp_source_sender_report(struct rmi_rtp_source *s, const struct rmi_rtcp_sender_info *sr, int64_t now_us);
 /* The report block; starts a new interval for fraction_lost. False: nothing was received yet. */
 bool rmi_rtp_source_report(struct rmi_rtp_source *s, int64_t now_us, struct rmi_rtcp_report *out);
+/* What ECN feedback says of it. Its packets are behind SRTP, which lets no packet through twice: no duplicates. */
+void rmi_rtp_source_ecn(const struct rmi_rtp_source *s, struct rmi_rtcp_ecn *out);
 uint32_t rmi_rtp_source_highest(const struct rmi_rtp_source *s);
 /* Expected less received, as RFC 3550 A.3: negative with duplicates. */
 int64_t rmi_rtp_source_lost(const struct rmi_rtp_source *s);

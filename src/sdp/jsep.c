@@ -73,6 +73,7 @@ rm_err rmi_jsep_create(const struct rmi_jsep_config *config, struct rmi_jsep **o
     j->polite = config->polite;
     j->prefer_first = config->prefer_first;
     j->accept_data = config->data_channel;
+    j->ecn = config->ecn;
     j->no_audio = config->no_audio;
     j->no_video = config->no_video;
     j->video_count = config->video_count;
@@ -318,6 +319,8 @@ static void fill_media(const struct rmi_jsep *j, const struct jsep_view *view, s
     out->codec_count = s->codec_count;
     memcpy(out->ext, s->ext, sizeof out->ext);
     out->rtcp_rsize = s->rtcp_rsize;
+    out->ecn_send = s->ecn_send;
+    out->ecn_receive = s->ecn_receive;
     if (s->transceiver != JSEP_NONE) {
         out->ssrc = j->transceivers[s->transceiver].ssrc;
         out->rtx_ssrc = j->transceivers[s->transceiver].rtx_ssrc;

@@ -52,6 +52,7 @@ struct rmi_jsep_config {
     /* An answer keeps the offerer's codec order; with this set video[0] comes first when it is common. */
     bool prefer_first;
     bool data_channel;       /* offer a data section, and accept one */
+    bool ecn;                /* offer and accept ECN of media (RFC 6679) */
     bool no_audio, no_video; /* refuse the remote's sections of this kind, instead of receiving what they bring */
     const char *cname;       /* copied; 1..RMI_JSEP_ID_MAX characters without spaces */
 };
@@ -128,8 +129,9 @@ struct rmi_jsep_media {
     size_t codec_count;
     uint8_t ext[RMI_JSEP_EXT_COUNT]; /* header extension ids, 1..14; 0 = not negotiated */
     bool rtcp_rsize;
-    uint32_t ssrc, rtx_ssrc; /* ours; rtx_ssrc 0 for audio */
-    const char *cname;       /* ours */
+    bool ecn_send, ecn_receive; /* the remote reads ECN marks and reports them; it may set them, and wants reports */
+    uint32_t ssrc, rtx_ssrc;    /* ours; rtx_ssrc 0 for audio */
+    const char *cname;          /* ours */
     const struct rmi_sdp_ssrc *remote_ssrcs;
     size_t remote_ssrc_count;
     const struct rmi_sdp_fid *remote_fids;

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #define VIDEO_FEEDBACK (RMI_FB_NACK | RMI_FB_NACK_PLI | RMI_FB_CCM_FIR | RMI_FB_TRANSPORT_CC | RMI_FB_GOOG_REMB)
-#define PT_TEXT 4     /* "127" */
-#define EXT_ID_MAX 14 /* one-byte headers (RFC 8285 4.2) */
+#define ECN_METHODS (RMI_ECN_BY_RTP | RMI_ECN_BY_LEAP) /* those of ours: some packets first, then all, serves both */
+#define PT_TEXT 4                                      /* "127" */
+#define EXT_ID_MAX 14                                  /* one-byte headers (RFC 8285 4.2) */
 
 /* Payload types are those Chromium starts from, so that captures read alike. */
 static const struct jsep_codec_info codecs[RMI_JSEP_CODEC_COUNT] = {
@@ -213,8 +214,9 @@ static int best_format(enum rmi_jsep_codec_id id, const struct rmi_sdp_media *m,
     return best;
 }
 
-static struct rmi_jsep_codec agreed_codec(enum rmi_jsep_codec_id id, const struct rmi_sdp_media *m,
-                                          const struct rmi_sdp_codec *c, const struct jsep_numbers *offered) {
+static struct rmi_jsep_codec agreed_codec(const struct rmi_jsep *j, enum rmi_jsep_codec_id id,
+                                          const struct rmi_sdp_media *m, const struct rmi_sdp_codec *c,
+                                          const struct jsep_numbers *offered) {
     const struct jsep_codec_info *info = &codecs[id];
     const struct rmi_sdp_codec *rtx = info->kind == RMI_MEDIA_VIDEO ? rtx_for(m, c) : red_for(m, c);
     struct rmi_jsep_codec out = {.id = id,
@@ -225,7 +227,7 @@ static struct rmi_jsep_codec agreed_codec(enum rmi_jsep_codec_id id, const struc
                                  .clock = info->clock,
                                  .channels = info->channels,
                                  .fmtp = c->fmtp,
-                                 .feedback = c->feedback & info->feedback};
+                                 .feedback = c->feedback & jsep_feedback(j, id)};
     out.rtx_recv = rtx && offered ? offered->rtx[id] : out.rtx_send;
     return out;
 }
@@ -241,7 +243,7 @@ size_t jsep_match_codecs(const struct rmi_jsep *j, const struct rmi_sdp_media *m
         for (size_t f = 0; f < m->codec_count; f++) {
             for (size_t i = 0; i < ours; i++) {
                 if (format[i] == (int)f)
-                    out[count++] = agreed_codec(ids[i], m, &m->codecs[f], offered);
+                    out[count++] = agreed_codec(j, ids[i], m, &m->codecs[f], offered);
             }
         }
     }
@@ -255,6 +257,27 @@ size_t jsep_match_codecs(const struct rmi_jsep *j, const struct rmi_sdp_media *m
         }
     }
     return count;
+}
+
+uint32_t jsep_feedback(const struct rmi_jsep *j, enum rmi_jsep_codec_id id) {
+    return codecs[id].feedback | (j->ecn ? RMI_FB_NACK_ECN : 0);
+}
+
+unsigned jsep_ecn_offer(const struct rmi_jsep *j) {
+    return j->ecn ? ECN_METHODS : 0;
+}
+
+/* Feedback is needed for all of its codecs, or marks of some would not be answered. */
+void jsep_match_ecn(const struct rmi_jsep *j, const struct rmi_sdp_media *m, struct jsep_section *s) {
+    const unsigned common = m->ecn & jsep_ecn_offer(j);
+    bool feedback = true;
+    for (size_t i = 0; i < s->codec_count; i++)
+        feedback = feedback && (s->codecs[i].feedback & RMI_FB_NACK_ECN);
+    s->ecn = !feedback ? 0 : common & RMI_ECN_BY_RTP ? RMI_ECN_BY_RTP : common;
+    s->ecn_send = s->ecn && !m->ecn_no_read;
+    s->ecn_receive = s->ecn && !m->ecn_no_set;
+    for (size_t i = 0; !s->ecn && i < s->codec_count; i++)
+        s->codecs[i].feedback &= ~RMI_FB_NACK_ECN;
 }
 
 void jsep_match_extensions(const struct rmi_sdp_media *m, const struct jsep_numbers *offered,

@@ -92,8 +92,7 @@ static void add_codecs(struct builder *b, struct rmi_sdp_media *m, const struct 
         enum rmi_jsep_codec_id ids[RMI_JSEP_CODEC_COUNT];
         size_t count = jsep_codec_list(b->j, s->kind, ids);
         for (size_t i = 0; i < count; i++)
-            add_codec(b, m, ids[i], s->offered.pt[ids[i]], s->offered.rtx[ids[i]], jsep_codec_info(ids[i])->feedback,
-                      NULL);
+            add_codec(b, m, ids[i], s->offered.pt[ids[i]], s->offered.rtx[ids[i]], jsep_feedback(b->j, ids[i]), NULL);
     }
     char list[FORMAT_LIST_MAX] = "";
     size_t len = 0;
@@ -173,6 +172,8 @@ static void fill_rtp(struct builder *b, struct rmi_sdp_media *m, const struct js
     m->direction = b->answer ? s->direction : s->offered_want;
     m->rtcp_mux = true;
     m->rtcp_rsize = b->answer ? s->rtcp_rsize : true;
+    m->ecn = b->answer ? s->ecn : jsep_ecn_offer(b->j);
+    m->ecn_summary = m->ecn != 0;
     add_codecs(b, m, s);
     add_extensions(b, m, s);
     if (m->direction & RMI_DIR_SEND_BIT)

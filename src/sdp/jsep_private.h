@@ -48,6 +48,8 @@ struct jsep_section {
     size_t codec_count;
     uint8_t ext[RMI_JSEP_EXT_COUNT];
     bool rtcp_rsize;
+    unsigned ecn; /* RMI_ECN_BY_*: as agreed, one; 0 = none */
+    bool ecn_send, ecn_receive;
 };
 
 struct jsep_transport {
@@ -74,7 +76,7 @@ struct rmi_jsep {
     struct rmi_log *log;
     char name[JSEP_NAME_MAX + 1];
     char cname[RMI_JSEP_ID_MAX + 1];
-    bool polite, prefer_first, accept_data, no_audio, no_video;
+    bool polite, prefer_first, accept_data, ecn, no_audio, no_video;
     enum rmi_jsep_codec_id video[RMI_JSEP_CODEC_COUNT];
     size_t video_count;
 
@@ -113,8 +115,8 @@ struct jsep_codec_info {
     enum rmi_media_kind kind;
     uint32_t clock;
     uint8_t channels;
-    int16_t pt, rtx; /* in a first offer */
-    uint32_t feedback;
+    int16_t pt, rtx;   /* in a first offer */
+    uint32_t feedback; /* besides that of ECN */
 };
 const struct jsep_codec_info *jsep_codec_info(enum rmi_jsep_codec_id id);
 const char *jsep_ext_uri(enum rmi_jsep_ext ext);
@@ -126,6 +128,11 @@ void jsep_default_numbers(struct jsep_numbers *n);
  * else NULL. */
 size_t jsep_match_codecs(const struct rmi_jsep *j, const struct rmi_sdp_media *m, const struct jsep_numbers *offered,
                          struct rmi_jsep_codec *out);
+/* RMI_FB_* of ours, and the ways of ECN that we offer. */
+uint32_t jsep_feedback(const struct rmi_jsep *j, enum rmi_jsep_codec_id id);
+unsigned jsep_ecn_offer(const struct rmi_jsep *j);
+/* Whether and how ECN is used in a section of the remote, whose codecs are matched. */
+void jsep_match_ecn(const struct rmi_jsep *j, const struct rmi_sdp_media *m, struct jsep_section *s);
 void jsep_match_extensions(const struct rmi_sdp_media *m, const struct jsep_numbers *offered,
                            uint8_t out[RMI_JSEP_EXT_COUNT]);
 /* Take over the remote's numbers, then move ours that collide with anything in use to free ones. */

@@ -199,6 +199,7 @@ static enum verdict judge(struct applying *a, size_t i) {
         if (!m->rtcp_mux)
             return UNMUXED;
         jsep_match_extensions(m, offered, s->ext);
+        jsep_match_ecn(a->j, m, s);
         drop_double_extensions(a, i);
     }
     if (s->transceiver == JSEP_NONE)

@@ -44,6 +44,13 @@ enum rmi_sdp_setup { RMI_SETUP_NONE, RMI_SETUP_ACTPASS, RMI_SETUP_ACTIVE, RMI_SE
 #define RMI_FB_CCM_FIR 0x04U
 #define RMI_FB_TRANSPORT_CC 0x08U
 #define RMI_FB_GOOG_REMB 0x10U
+#define RMI_FB_NACK_ECN 0x20U /* RFC 6679 6.2 */
+
+/* How the use of ECN may begin (RFC 6679 7.2): by some marked packets and what is reported of them, by checks of ICE,
+ * at once. */
+#define RMI_ECN_BY_RTP 0x01U
+#define RMI_ECN_BY_ICE 0x02U
+#define RMI_ECN_BY_LEAP 0x04U
 
 #define RMI_SDP_NO_PT (-1)
 
@@ -95,6 +102,9 @@ struct rmi_sdp_media {
     size_t codec_count;
     struct rmi_sdp_extmap *extmaps;
     size_t extmap_count;
+    unsigned ecn;                 /* RMI_ECN_BY_*; 0 = no a=ecn-capable-rtp (RFC 6679 6.1), or none that is known */
+    bool ecn_no_set, ecn_no_read; /* mode=readonly, mode=setonly */
+    bool ecn_summary;             /* a=rtcp-xr:ecn-sum */
     const char *msid_stream, *msid_track; /* "" = no a=msid; stream "-" = in no stream */
     struct rmi_sdp_ssrc *ssrcs;
     size_t ssrc_count;

@@ -252,8 +252,12 @@ static uint32_t feedback_flag(struct rmi_rd value) {
         const char *type, *parameter;
         uint32_t flag;
     } known[] = {
-        {"nack", "", RMI_FB_NACK},           {"nack", "pli", RMI_FB_NACK_PLI},          {"ccm", "fir", RMI_FB_CCM_FIR},
-        {"goog-remb", "", RMI_FB_GOOG_REMB}, {"transport-cc", "", RMI_FB_TRANSPORT_CC},
+        {"nack", "", RMI_FB_NACK},
+        {"nack", "pli", RMI_FB_NACK_PLI},
+        {"ccm", "fir", RMI_FB_CCM_FIR},
+        {"goog-remb", "", RMI_FB_GOOG_REMB},
+        {"transport-cc", "", RMI_FB_TRANSPORT_CC},
+        {"nack", "ecn", RMI_FB_NACK_ECN},
     };
     struct rmi_rd type = rmi_sdp_word(&value);
     struct rmi_rd parameter = rmi_sdp_word(&value);
@@ -277,6 +281,41 @@ static rm_err on_rtcp_fb(struct rmi_sdp_parser *p, struct rmi_sdp_media *m, stru
     if (codec)
         codec->feedback |= feedback_flag(value);
     return err;
+}
+
+static void ecn_parameter(struct rmi_sdp_media *m, struct rmi_rd parameter) {
+    struct rmi_rd name = rmi_sdp_until(&parameter, '=');
+    struct rmi_rd value = rmi_sdp_trim(rmi_sdp_rest(&parameter));
+    name = rmi_sdp_trim(name);
+    if (!rmi_sdp_token_is_nocase(&name, "mode"))
+        return; /* ect= is a wish that RFC 8311 5 took back; others are unknown */
+    m->ecn_no_read = rmi_sdp_token_is_nocase(&value, "setonly");
+    m->ecn_no_set = rmi_sdp_token_is_nocase(&value, "readonly");
+}
+
+static rm_err on_ecn(struct rmi_sdp_parser *p, struct rmi_sdp_media *m, struct rmi_rd value) {
+    static const struct {
+        const char *name;
+        unsigned method;
+    } methods[] = {{"rtp", RMI_ECN_BY_RTP}, {"ice", RMI_ECN_BY_ICE}, {"leap", RMI_ECN_BY_LEAP}};
+    (void)p;
+    struct rmi_rd list = rmi_sdp_word(&value);
+    while (rmi_rd_left(&list) > 0) {
+        struct rmi_rd name = rmi_sdp_until(&list, ',');
+        for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+            if (rmi_sdp_token_is_nocase(&name, methods[i].name))
+                m->ecn |= methods[i].method;
+    }
+    while (rmi_rd_left(&value) > 0)
+        ecn_parameter(m, rmi_sdp_until(&value, ';'));
+    return RM_OK;
+}
+
+static rm_err on_rtcp_xr(struct rmi_sdp_parser *p, struct rmi_sdp_media *m, struct rmi_rd value) {
+    (void)p;
+    for (struct rmi_rd word = rmi_sdp_word(&value); word.len; word = rmi_sdp_word(&value))
+        m->ecn_summary = m->ecn_summary || rmi_sdp_token_is_nocase(&word, "ecn-sum");
+    return RM_OK;
 }
 
 static rm_err on_extmap(struct rmi_sdp_parser *p, struct rmi_sdp_media *m, struct rmi_rd value) {
@@ -446,6 +485,8 @@ static const struct {
     {"rtpmap", MEDIA, on_rtpmap},
     {"fmtp", MEDIA, on_fmtp},
     {"rtcp-fb", MEDIA, on_rtcp_fb},
+    {"ecn-capable-rtp", MEDIA, on_ecn},
+    {"rtcp-xr", MEDIA, on_rtcp_xr},
     {"extmap", MEDIA, on_extmap},
     {"msid", MEDIA, on_msid},
     {"ssrc", MEDIA, on_ssrc},

@@ -125,11 +125,17 @@ static void parses_gstreamer_bundle_only(void **state) {
     rmi_sdp_free(sdp);
 }
 
+/* As none of those above has it. */
+static const char sample_ecn[] = HEAD AUDIO
+    "a=mid:a\r\na=rtcp-mux\r\na=rtcp-fb:* nack ecn\r\na=rtcp-xr:ecn-sum\r\n"
+    "a=ecn-capable-rtp: rtp,ice,leap ect=0; mode=readonly\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n"
+    "a=fingerprint:sha-256 AA:AA\r\n";
+
 /* What is written reads back as the same text: nothing that is understood gets lost or changes its place. */
 static void written_text_reads_back_the_same(void **state) {
     (void)state;
-    const char *samples[] = {sample_chromium, sample_firefox,   sample_aiortc,
-                             sample_pion,     sample_gstreamer, sample_old_data};
+    const char *samples[] = {sample_chromium,  sample_firefox,  sample_aiortc, sample_pion,
+                             sample_gstreamer, sample_old_data, sample_ecn};
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
         struct rmi_sbuf first = {0}, second = {0};
         struct rmi_sdp *sdp = parse_ok(samples[i]);
@@ -243,6 +249,37 @@ static void refuses_an_embedded_nul(void **state) {
     parse_bad(text, sizeof text - 1, RM_E_SDP, 6);
 }
 
+/* RFC 6679 6.1 and 6.3: with the space of its grammar and without, in any letter case, with what nobody knows. */
+static void reads_ecn(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        unsigned methods;
+        bool no_set, no_read, summary;
+    } cases[] = {
+        {"", 0, false, false, false},
+        {"a=ecn-capable-rtp: leap ect=0\r\na=rtcp-xr:ecn-sum\r\n", RMI_ECN_BY_LEAP, false, false, true},
+        {"a=ecn-capable-rtp:RTP,ice,leap\r\na=rtcp-xr:rcvr-rtt=all ECN-SUM\r\n",
+         RMI_ECN_BY_RTP | RMI_ECN_BY_ICE | RMI_ECN_BY_LEAP, false, false, true},
+        {"a=ecn-capable-rtp: rtp,x,,rtpx ect=random; mode=setonly; a=\"b;c\"\r\n", RMI_ECN_BY_RTP, false, true, false},
+        {"a=ecn-capable-rtp: ice mode=readonly\r\na=rtcp-xr:ecn-sums\r\n", RMI_ECN_BY_ICE, true, false, false},
+        {"a=ecn-capable-rtp: \r\na=ecn-capable-rtp\r\na=rtcp-xr\r\n", 0, false, false, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rmi_sbuf text = {0};
+        rmi_sbuf_addf(&text, "%s%sa=rtcp-fb:111 nack ecn\r\n", HEAD AUDIO, cases[i].text);
+        struct rmi_sdp *sdp = parse_ok(rmi_sbuf_text(&text));
+        const struct rmi_sdp_media *m = &sdp->media[0];
+        assert_int_equal(m->ecn, cases[i].methods);
+        assert_int_equal(m->ecn_no_set, cases[i].no_set);
+        assert_int_equal(m->ecn_no_read, cases[i].no_read);
+        assert_int_equal(m->ecn_summary, cases[i].summary);
+        assert_int_equal(m->codecs[0].feedback, RMI_FB_NACK_ECN);
+        rmi_sdp_free(sdp);
+        rmi_sbuf_fini(&text);
+    }
+}
+
 /* Repeating the very same value is harmless; so are attributes that nobody knows and ones at the wrong level. */
 static void accepts_harmless_oddities(void **state) {
     (void)state;
@@ -281,6 +318,8 @@ static const char *attribute_names[] = {
     "rtpmap",
     "fmtp",
     "rtcp-fb",
+    "ecn-capable-rtp",
+    "rtcp-xr",
     "extmap",
     "msid",
     "ssrc",
@@ -393,7 +432,7 @@ static void limits_hold(void **state) {
 /* Each prefix and each changed byte of an offer, from memory of exactly that size. */
 static void survives_truncation_and_damage(void **state) {
     (void)state;
-    const char *samples[] = {sample_chromium, sample_gstreamer, sample_aiortc};
+    const char *samples[] = {sample_chromium, sample_gstreamer, sample_aiortc, sample_ecn};
     size_t accepted = 0;
     for (size_t s = 0; s < sizeof samples / sizeof samples[0]; s++) {
         size_t full = strlen(samples[s]);
@@ -454,6 +493,7 @@ int main(void) {
         cmocka_unit_test(line_ends_may_be_lf),
         cmocka_unit_test(refuses_malformed_lines),
         cmocka_unit_test(refuses_an_embedded_nul),
+        cmocka_unit_test(reads_ecn),
         cmocka_unit_test(accepts_harmless_oddities),
         cmocka_unit_test(survives_every_attribute_empty_huge_and_twice),
         cmocka_unit_test(limits_hold),

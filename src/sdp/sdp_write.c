@@ -62,7 +62,7 @@ static void write_codec(const struct rmi_sdp_codec *c, struct rmi_sbuf *out) {
         const char *text;
     } feedback[] = {
         {RMI_FB_GOOG_REMB, "goog-remb"}, {RMI_FB_TRANSPORT_CC, "transport-cc"}, {RMI_FB_CCM_FIR, "ccm fir"},
-        {RMI_FB_NACK, "nack"},           {RMI_FB_NACK_PLI, "nack pli"},
+        {RMI_FB_NACK, "nack"},           {RMI_FB_NACK_PLI, "nack pli"},         {RMI_FB_NACK_ECN, "nack ecn"},
     };
     if (c->name[0]) {
         rmi_sbuf_addf(out, "a=rtpmap:%u %s/%" PRIu32, c->pt, c->name, c->clock);
@@ -89,6 +89,27 @@ static void write_sources(const struct rmi_sdp_media *m, struct rmi_sbuf *out) {
     }
 }
 
+/* Methods in the order of our preference. The ECT mark is ECT(0) in any case (RFC 8311 5). */
+static void write_ecn(const struct rmi_sdp_media *m, struct rmi_sbuf *out) {
+    static const struct {
+        unsigned method;
+        const char *name;
+    } methods[] = {{RMI_ECN_BY_RTP, "rtp"}, {RMI_ECN_BY_ICE, "ice"}, {RMI_ECN_BY_LEAP, "leap"}};
+    const char *separator = " ";
+    if (m->ecn)
+        rmi_sbuf_add(out, "a=ecn-capable-rtp:");
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (!(m->ecn & methods[i].method))
+            continue;
+        rmi_sbuf_addf(out, "%s%s", separator, methods[i].name);
+        separator = ",";
+    }
+    if (m->ecn)
+        rmi_sbuf_addf(out, " ect=0%s\r\n", m->ecn_no_set ? "; mode=readonly" : m->ecn_no_read ? "; mode=setonly" : "");
+    if (m->ecn_summary)
+        rmi_sbuf_add(out, "a=rtcp-xr:ecn-sum\r\n");
+}
+
 static void write_media(const struct rmi_sdp_media *m, struct rmi_sbuf *out) {
     rmi_sbuf_addf(out, "m=%s %u %s %s\r\nc=IN IP4 0.0.0.0\r\n", m->kind_name, m->port, m->proto, m->fmt);
     if (m->kind == RMI_MEDIA_AUDIO || m->kind == RMI_MEDIA_VIDEO)
@@ -110,6 +131,7 @@ static void write_media(const struct rmi_sdp_media *m, struct rmi_sbuf *out) {
         rmi_sbuf_add(out, "a=rtcp-mux\r\n");
     if (m->rtcp_rsize)
         rmi_sbuf_add(out, "a=rtcp-rsize\r\n");
+    write_ecn(m, out);
     for (size_t i = 0; i < m->codec_count; i++)
         write_codec(&m->codecs[i], out);
     write_sources(m, out);

@@ -62,6 +62,19 @@ static void try_reports(const struct rmi_rtcp_item *item) {
     }
 }
 
+static void try_ecn(const struct rmi_rtcp_item *item) {
+    uint8_t out[1024];
+    struct rmi_wr w = rmi_wr_init(out, sizeof out);
+    struct rmi_rtcp_item copy;
+    rmi_rtcp_write_ecn_summary(&w, item->sender_ssrc, item->u.ecn, item->count);
+    require(!w.failed);
+    read_again(out, w.pos, &copy);
+    require(copy.kind == RMI_RTCP_ECN && copy.count == item->count);
+    for (size_t i = 0; i < item->count; i++)
+        require(copy.u.ecn[i].ssrc == item->u.ecn[i].ssrc && copy.u.ecn[i].ce == item->u.ecn[i].ce &&
+                copy.u.ecn[i].duplicates == item->u.ecn[i].duplicates);
+}
+
 static void try_item(const struct rmi_rtcp_item *item, const uint8_t *data, size_t size) {
     struct rmi_twcc_reader twcc;
     struct rmi_twcc_arrival arrival;
@@ -79,6 +92,8 @@ static void try_item(const struct rmi_rtcp_item *item, const uint8_t *data, size
         try_nack(item, size);
     if (item->kind == RMI_RTCP_SR || item->kind == RMI_RTCP_RR)
         try_reports(item);
+    if (item->kind == RMI_RTCP_ECN)
+        try_ecn(item);
     if (rmi_twcc_begin(&twcc, item) == RM_OK) {
         for (n = 0; rmi_twcc_next(&twcc, &arrival);)
             require(++n <= size);
