@@ -117,20 +117,6 @@ static bool add_server(struct join *j, bool turn, const char *url) {
     return true;
 }
 
-static bool parse_size(const char *text, uint32_t *width, uint32_t *height) {
-    unsigned w, h;
-    char end;
-    if (sscanf(text, "%4ux%4u%c", &w, &h, &end) == 2 && w >= STAMP_WIDTH_MIN && h >= STAMP_HEIGHT_MIN && w <= 4096 &&
-        h <= 4096 && w % 2 == 0 && h % 2 == 0) {
-        *width = w;
-        *height = h;
-        return true;
-    }
-    fprintf(stderr, "rmrtc join: --size: \"%s\" is not WxH with even sides from %dx%d to 4096x4096\n", text,
-            STAMP_WIDTH_MIN, STAMP_HEIGHT_MIN);
-    return false;
-}
-
 static bool parse_preset(struct join *j, const char *name) {
     static const struct {
         const char *name;
@@ -206,7 +192,7 @@ static bool set_media_option(struct join *j, int o, const char *arg) {
         fprintf(stderr, "rmrtc join: --video-codec: \"%s\" is none of vp9, vp8, h264\n", arg);
         return false;
     case 'X':
-        return parse_size(arg, &j->publish.width, &j->publish.height);
+        return parse_size("--size", arg, STAMP_WIDTH_MIN, STAMP_HEIGHT_MIN, &j->publish.width, &j->publish.height);
     case 'E':
         return parse_preset(j, arg);
     case 'x':

@@ -8,8 +8,11 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
-static const struct command *const commands[] = {&cmd_demo,    &cmd_signal, &cmd_join,  &cmd_send,     &cmd_control,
-                                                 &cmd_execute, &cmd_serve,  &cmd_bench, &cmd_validate, &cmd_nodes};
+#define SIDE_MAX 4096 /* of a test picture */
+
+static const struct command *const commands[] = {&cmd_demo,  &cmd_signal,   &cmd_join,    &cmd_load,
+                                                 &cmd_send,  &cmd_control,  &cmd_execute, &cmd_serve,
+                                                 &cmd_bench, &cmd_validate, &cmd_nodes};
 
 static void usage(FILE *out) {
     fprintf(out, "usage: rmrtc COMMAND [OPTIONS]\n\ncommands:\n");
@@ -51,6 +54,21 @@ bool parse_number(const char *option, const char *text, long lo, long hi, long *
     }
     *out = v;
     return true;
+}
+
+bool parse_size(const char *option, const char *text, uint32_t least_width, uint32_t least_height, uint32_t *width,
+                uint32_t *height) {
+    unsigned w, h;
+    char end;
+    if (sscanf(text, "%4ux%4u%c", &w, &h, &end) == 2 && w >= least_width && h >= least_height && w <= SIDE_MAX &&
+        h <= SIDE_MAX && w % 2 == 0 && h % 2 == 0) {
+        *width = w;
+        *height = h;
+        return true;
+    }
+    fprintf(stderr, "rmrtc: %s: \"%s\" is not WxH with even sides from %ux%u to %dx%d\n", option, text, least_width,
+            least_height, SIDE_MAX, SIDE_MAX);
+    return false;
 }
 
 int open_signal_fd(void) {

@@ -28,9 +28,9 @@ struct publisher {
     atomic_ullong pictures, chunks, refused;
     atomic_int last_error;
     _Atomic int64_t source_cpu_ns;
-    /* Test source. */
-    bool has_thread;
-    pthread_t thread;
+    /* Test source: sound does not wait for pictures. */
+    bool has_sound_thread, has_picture_thread;
+    pthread_t sound_thread, picture_thread;
     atomic_bool stop;
     struct test_video *video;
     struct test_audio *audio;
@@ -66,13 +66,19 @@ static void keep_picture(struct publisher *p, rm_runtime_data *data) {
     rm_runtime_data_unref(&old);
 }
 
+static void send_to(struct publisher *p, rm_webrtc *t, rm_runtime_data *data) {
+    if (rm_runtime_data_video(data) && p->config.video)
+        note(p, rm_webrtc_send_video(t, NULL, data), &p->pictures);
+    else if (rm_runtime_data_audio(data) && p->config.audio)
+        note(p, rm_webrtc_send_audio(t, NULL, data), &p->chunks);
+}
+
 static void send_data(struct publisher *p, rm_runtime_data *data) {
     if (rm_runtime_data_video(data))
         keep_picture(p, data);
-    if (rm_runtime_data_video(data) && p->config.video)
-        note(p, rm_webrtc_send_video(p->config.transport, NULL, data), &p->pictures);
-    else if (rm_runtime_data_audio(data) && p->config.audio)
-        note(p, rm_webrtc_send_audio(p->config.transport, NULL, data), &p->chunks);
+    send_to(p, p->config.transport, data);
+    for (size_t i = 0; i < p->config.other_count; i++)
+        send_to(p, p->config.others[i], data);
 }
 
 /* ---- the test source ---- */
@@ -88,22 +94,39 @@ static int64_t thread_cpu_ns(void) {
     return (int64_t)t.tv_sec * RMI_SEC(1000) + t.tv_nsec;
 }
 
-static void *test_main(void *ctx) {
+static void note_cpu(struct publisher *p, int64_t before_ns) {
+    atomic_fetch_add(&p->source_cpu_ns, thread_cpu_ns() - before_ns);
+}
+
+static void *sound_main(void *ctx) {
     struct publisher *p = ctx;
-    if (!p->config.video)
-        rmi_prefer_this_thread(); /* as threads that take sound from a microphone are */
+    rmi_prefer_this_thread(); /* as threads that take sound from a microphone are */
     while (!atomic_load(&p->stop)) {
-        int64_t audio_us = p->config.audio ? test_audio_due_us(p->audio) : INT64_MAX;
-        int64_t video_us = p->config.video ? test_video_due_us(p->video) : INT64_MAX;
         rm_runtime_data *data = NULL;
-        if (rmi_min64(audio_us, video_us) > rmi_now_us())
-            sleep_until(rmi_min64(audio_us, video_us));
+        sleep_until(test_audio_due_us(p->audio));
         int64_t before_ns = thread_cpu_ns();
-        rm_err err =
-            audio_us <= video_us ? test_audio_next(p->audio, &data) : test_video_next(p->video, rmi_now_us(), &data);
-        atomic_fetch_add(&p->source_cpu_ns, thread_cpu_ns() - before_ns);
+        rm_err err = test_audio_next(p->audio, &data);
+        note_cpu(p, before_ns);
         if (err)
-            note(p, err, audio_us <= video_us ? &p->chunks : &p->pictures);
+            note(p, err, &p->chunks);
+        else
+            send_data(p, data);
+        rm_runtime_data_unref(&data);
+    }
+    return NULL;
+}
+
+static void *picture_main(void *ctx) {
+    struct publisher *p = ctx;
+    while (!atomic_load(&p->stop)) {
+        rm_runtime_data *data = NULL;
+        if (test_video_due_us(p->video) > rmi_now_us())
+            sleep_until(test_video_due_us(p->video));
+        int64_t before_ns = thread_cpu_ns();
+        rm_err err = test_video_next(p->video, rmi_now_us(), &data);
+        note_cpu(p, before_ns);
+        if (err)
+            note(p, err, &p->pictures);
         else
             send_data(p, data);
         rm_runtime_data_unref(&data);
@@ -117,11 +140,14 @@ static rm_err start_test(struct publisher *p) {
                                    c->fps ? c->fps : TEST_FPS, &p->video);
     if (!err)
         err = test_audio_create(1, c->audio_chunk_ms, rmi_now_us(), &p->audio);
-    if (err || (!c->audio && !c->video))
-        return err;
-    if (pthread_create(&p->thread, NULL, test_main, p))
-        err = RM_E_IO;
-    p->has_thread = !err;
+    if (!err && c->audio) {
+        p->has_sound_thread = !pthread_create(&p->sound_thread, NULL, sound_main, p);
+        err = p->has_sound_thread ? RM_OK : RM_E_IO;
+    }
+    if (!err && c->video) {
+        p->has_picture_thread = !pthread_create(&p->picture_thread, NULL, picture_main, p);
+        err = p->has_picture_thread ? RM_OK : RM_E_IO;
+    }
     return err;
 }
 
@@ -290,8 +316,10 @@ void publisher_stop(struct publisher **pp) {
         return;
     *pp = NULL;
     atomic_store(&p->stop, true);
-    if (p->has_thread)
-        pthread_join(p->thread, NULL);
+    if (p->has_sound_thread)
+        pthread_join(p->sound_thread, NULL);
+    if (p->has_picture_thread)
+        pthread_join(p->picture_thread, NULL);
     rm_stream_session_destroy(&p->session);
     rm_pipeline_runner_destroy(&p->runner);
     test_video_destroy(&p->video);

@@ -11,7 +11,9 @@
 struct publisher;
 
 struct publisher_config {
-    rm_webrtc *transport;   /* outlives the publisher */
+    rm_webrtc *transport; /* outlives the publisher */
+    rm_webrtc **others;   /* these send the same, each with encoders of its own; they outlive it too */
+    size_t other_count;
     const char *source;     /* "test", or a file */
     uint32_t width, height; /* 0: 1280 x 720 for the test picture, a file as it is */
     uint32_t fps;           /* 0: 30, a file as it is */

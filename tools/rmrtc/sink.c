@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sink.h"
 
+#include "base/histogram.h"
 #include "base/time.h"
 #include "io/loop.h"
 #include "marker.h"
@@ -25,6 +26,7 @@ struct ages {
 struct source { /* one peer */
     char peer_id[RM_PEER_ID_MAX];
     struct marker_detector *detector;
+    struct rmi_histogram video, audio; /* ages, us: constant memory however long it runs */
     rm_stream_session *recording;
     bool record_tried;
 };
@@ -53,8 +55,12 @@ struct sink {
 /* ---- ages ---- */
 
 static void add_age(struct ages *a, int64_t us) {
-    if (!a->ms && !(a->ms = malloc(SAMPLES_MAX * sizeof *a->ms)))
-        return;
+    if (!a->ms) {
+        if (!(a->ms = malloc(SAMPLES_MAX * sizeof *a->ms)))
+            return;
+        memset(a->ms, 0,
+               SAMPLES_MAX * sizeof *a->ms); /* resident from the start: whoever watches memory sees no growth */
+    }
     a->ms[a->next] = (double)us / 1000.0;
     a->next = (a->next + 1) % SAMPLES_MAX;
     if (a->count < SAMPLES_MAX)
@@ -177,7 +183,14 @@ static void note_thread(struct sink *s) {
     s->bringers[i].cpu_s = (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void take_picture(struct sink *s, rm_runtime_data *data, const rm_video *video, int64_t now_us) {
+/* Rounding may make an age negative. */
+static void note_age(struct ages *all, struct rmi_histogram *own, int64_t us) {
+    add_age(all, us);
+    rmi_histogram_add(own, (uint64_t)rmi_max64(us, 0));
+}
+
+static void take_picture(struct sink *s, struct source *source, rm_runtime_data *data, const rm_video *video,
+                         int64_t now_us) {
     int64_t stamped_us;
     uint8_t frame;
     s->pictures++;
@@ -186,7 +199,7 @@ static void take_picture(struct sink *s, rm_runtime_data *data, const rm_video *
     rm_runtime_data_unref(&s->last_picture);
     s->last_picture = rm_runtime_data_ref(data);
     if (stamp_read(video, &stamped_us, &frame))
-        add_age(&s->video, stamp_age_us(now_us, stamped_us));
+        note_age(&s->video, &source->video, stamp_age_us(now_us, stamped_us));
 }
 
 static void take_chunk(struct sink *s, struct source *source, const rm_audio *audio, int64_t now_us) {
@@ -197,7 +210,7 @@ static void take_chunk(struct sink *s, struct source *source, const rm_audio *au
     if (marker_detector_feed(source->detector, audio, now_us))
         return;
     while (marker_detector_next(source->detector, &heard))
-        add_age(&s->audio, marker_latency_us(&heard));
+        note_age(&s->audio, &source->audio, marker_latency_us(&heard));
 }
 
 void sink_media(const char *peer_id, rm_runtime_data *data, void *sink) {
@@ -208,7 +221,7 @@ void sink_media(const char *peer_id, rm_runtime_data *data, void *sink) {
     pthread_mutex_lock(&s->mutex);
     struct source *source = source_of(s, peer_id);
     if (source && video)
-        take_picture(s, data, video, now_us);
+        take_picture(s, source, data, video, now_us);
     else if (source && audio)
         take_chunk(s, source, audio, now_us);
     rm_stream_session *recording = source ? recording_of(s, source) : NULL;
@@ -282,9 +295,32 @@ void sink_get_stats(struct sink *s, struct sink_stats *out) {
     pthread_mutex_unlock(&s->mutex);
 }
 
+static struct sink_latency latency_of(const struct rmi_histogram *h) {
+    return (struct sink_latency){.n = (size_t)h->count,
+                                 .p50_ms = (double)rmi_histogram_percentile(h, 50) / 1000,
+                                 .p95_ms = (double)rmi_histogram_percentile(h, 95) / 1000,
+                                 .max_ms = (double)h->max / 1000};
+}
+
+size_t sink_get_sources(struct sink *s, struct sink_source *out, size_t cap) {
+    pthread_mutex_lock(&s->mutex);
+    size_t count = s->source_count < cap ? s->source_count : cap;
+    for (size_t i = 0; i < count; i++) {
+        const struct source *source = &s->sources[i];
+        out[i] = (struct sink_source){.video = latency_of(&source->video), .audio = latency_of(&source->audio)};
+        memcpy(out[i].peer_id, source->peer_id, sizeof out[i].peer_id);
+    }
+    pthread_mutex_unlock(&s->mutex);
+    return count;
+}
+
 void sink_forget_ages(struct sink *s) {
     pthread_mutex_lock(&s->mutex);
     s->video.count = s->video.next = s->audio.count = s->audio.next = 0;
+    for (size_t i = 0; i < s->source_count; i++) {
+        rmi_histogram_reset(&s->sources[i].video);
+        rmi_histogram_reset(&s->sources[i].audio);
+    }
     pthread_mutex_unlock(&s->mutex);
 }
 

@@ -32,8 +32,10 @@ static void take_picture(struct view *v) {
         if (rm_webrtc_get_stats(v->t, v->peers[i].peer_id, &v->media[i]))
             v->media[i].peer_id[0] = '\0';
     }
-    if (v->sink)
+    if (v->sink) {
         sink_get_stats(v->sink, &v->received);
+        v->source_count = sink_get_sources(v->sink, v->sources, RM_PEERS_MAX);
+    }
 }
 
 static void step(char *out, size_t size, const char *name, double ms) {

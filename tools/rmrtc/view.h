@@ -34,6 +34,8 @@ struct view {
     rm_media_stats media[VIEW_PEERS_MAX]; /* of peers[i]; peer_id "" = none */
     size_t peer_count;
     struct sink_stats received;
+    struct sink_source sources[RM_PEERS_MAX];
+    size_t source_count;
     bool finished;
 };
 

@@ -101,10 +101,22 @@ static json_t *latency_json(const struct sink_latency *l) {
                      l->max_ms);
 }
 
+/* Ages of what came from each peer. */
+static json_t *sources_json(const struct view *v) {
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < v->source_count; i++) {
+        const struct sink_source *s = &v->sources[i];
+        json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "peer_id", s->peer_id, "video_age_ms",
+                                              latency_json(&s->video), "audio_age_ms", latency_json(&s->audio)));
+    }
+    return list;
+}
+
 json_t *view_sink_json(const struct view *v) {
     const struct sink_stats *s = &v->received;
-    json_t *o = json_pack("{s:I, s:I, s:o, s:o}", "pictures", (json_int_t)s->pictures, "chunks", (json_int_t)s->chunks,
-                          "video_age_ms", latency_json(&s->video), "audio_age_ms", latency_json(&s->audio));
+    json_t *o = json_pack("{s:I, s:I, s:o, s:o, s:o}", "pictures", (json_int_t)s->pictures, "chunks",
+                          (json_int_t)s->chunks, "video_age_ms", latency_json(&s->video), "audio_age_ms",
+                          latency_json(&s->audio), "from", sources_json(v));
     if (o && s->first_picture_us)
         json_object_set_new(o, "first_picture_ms", json_real((double)(s->first_picture_us - v->started_us) / 1000.0));
     if (o)
