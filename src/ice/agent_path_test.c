@@ -159,6 +159,30 @@ static void consent_expires_30_s_after_the_last_answer(void **state) {
     }
 }
 
+/* What we ask did not arrive for 29 s, while the peer was heard all the time: consent is had again as soon as the path
+ * is whole, and not at the next turn of a check each 5 s, which may come too late. */
+static void consent_about_to_expire_is_asked_for_often(void **state) {
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct wire *w = wire_connected(seed);
+        const struct {
+            bool lost;
+            int ms;
+        } parts[] = {{true, 29000}, {false, 500}, {true, 25000}};
+        const unsigned before = (unsigned)wire_stats(&w->end[0]).checks_sent;
+        for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+            w->tap = parts[i].lost ? answers_to_alice_are_lost : NULL;
+            for (int ms = 0; ms < parts[i].ms; ms += 20) {
+                wire_run(w, RMI_MS(20), NULL);
+                packet_on_the_path(&w->end[0]);
+            }
+        }
+        assert_int_equal(rmi_ice_state_of(w->end[0].agent), RMI_ICE_CONNECTED);
+        assert_in_range(wire_stats(&w->end[0]).checks_sent - before, 60, 4 * 30 + 20); /* 17 s and 13 s of four each */
+        wire_free(w);
+    }
+}
+
 static void idle_paths_cost_few_wakeups(void **state) {
     (void)state;
     struct wire *w = wire_connected(5);
@@ -340,6 +364,7 @@ int main(void) {
         cmocka_unit_test(a_busy_path_is_doubted_early),
         cmocka_unit_test(media_from_another_valid_pair_is_followed),
         cmocka_unit_test(consent_expires_30_s_after_the_last_answer),
+        cmocka_unit_test(consent_about_to_expire_is_asked_for_often),
         cmocka_unit_test(idle_paths_cost_few_wakeups),
         cmocka_unit_test(heavy_loss_does_not_make_an_idle_path_flap),
         cmocka_unit_test(a_missing_nomination_ends_in_failure),

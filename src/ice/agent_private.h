@@ -48,6 +48,8 @@
 #define ICE_CONSENT_MIN_US RMI_MS(4000)
 #define ICE_CONSENT_MAX_US RMI_MS(6000)
 #define ICE_CONSENT_EXPIRY_US RMI_SEC(30)
+/* Two of these unanswered: asked as often as in silence, else a path that is whole again may lose consent meanwhile. */
+#define ICE_CONSENT_LATE_US (2 * ICE_CONSENT_MAX_US)
 #define ICE_PROBE_US RMI_MS(500)        /* every pair, while disconnected: what comes back is found within this */
 #define ICE_NOMINATE_WAIT_US RMI_MS(50) /* for a better pair, at least; else 2 rtt */
 #define ICE_NEAR_RTT_US RMI_MS(10)      /* a direct pair this near is not worth waiting for a better one */

@@ -188,9 +188,10 @@ static void consent_expired(struct rmi_ice_agent *a, int64_t now_us, struct ice_
 /* RFC 7675 5.1 asks every 5 s. With idle media that would tell nothing about the last 2 s, so silence is asked sooner.
  */
 static int64_t path_check_us(const struct rmi_ice_agent *a, const struct ice_pair *path) {
-    const int64_t idle = rmi_max64(a->last_rx_us + a->liveness_us / ICE_IDLE_FIRST_DIV,
-                                   path->last_check_us + a->liveness_us / ICE_IDLE_NEXT_DIV);
-    return rmi_min64(path->consent_us, idle);
+    const int64_t silent = a->last_rx_us + a->liveness_us / ICE_IDLE_FIRST_DIV;
+    const int64_t late = path->last_response_us + ICE_CONSENT_LATE_US;
+    return rmi_min64(path->consent_us,
+                     rmi_max64(rmi_min64(silent, late), path->last_check_us + a->liveness_us / ICE_IDLE_NEXT_DIV));
 }
 
 static int64_t doubt_us(const struct rmi_ice_agent *a) {
