@@ -3,11 +3,9 @@
 // environment names RMRTC, DATA_PEER and CHROMIUM.
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {chromium} from 'playwright-core';
 
-import {BROWSER_ARGUMENTS, check, equal, killAll, runCases, servePage, startSignaling} from './harness.mjs';
+import {browserTest, check, equal, servePage, startSignaling} from './harness.mjs';
 
-const LAUNCH_MS = 20000;
 const PEER_MS = 60000;
 let page_server, signaling, browser;
 
@@ -67,24 +65,9 @@ const cases = {
     'data-chromium-offers': () => meeting('data-chromium-offers', false),
 };
 
-let code = 1;
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-    process.once(name, () => {
-        killAll();
-        process.exit(1);
-    });
-try {
+await browserTest('chromium data', cases, async (started, atEnd) => {
+    browser = started;
     page_server = await servePage({scripts: ['page.js', 'data_page.js']});
+    atEnd(() => page_server.close());
     signaling = await startSignaling();
-    browser = await chromium.launch(
-        {executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: BROWSER_ARGUMENTS, timeout: LAUNCH_MS});
-    console.log(`# Chromium ${browser.version()}`);
-    code = (await runCases(cases, process.argv.slice(2), PEER_MS)) ? 0 : 1;
-} catch (e) {
-    console.log(`not ok chromium data: ${e.message.split('\n')[0]}`);
-} finally {
-    await browser?.close();
-    page_server?.close();
-    killAll();
-}
-process.exit(code);
+}, {ms: PEER_MS});

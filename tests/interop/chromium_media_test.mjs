@@ -7,12 +7,10 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {promisify} from 'node:util';
-import {chromium} from 'playwright-core';
 
-import {BROWSER_ARGUMENTS, Join, check, equal, killAll, runCases, servePage, startSignaling} from './harness.mjs';
+import {BROWSER_ARGUMENTS, Join, browserTest, check, equal, servePage, startSignaling} from './harness.mjs';
 
 const ARGUMENTS = [...BROWSER_ARGUMENTS, '--autoplay-policy=no-user-gesture-required'];
-const LAUNCH_MS = 20000;
 const CONNECT_MS = 10000;
 const MEDIA_MS = 15000;  /* for so many pictures and so much sound; a second or two, if the machine has nothing else to do */
 const WIDTH = 640, HEIGHT = 360;
@@ -221,28 +219,12 @@ cases['chromium-answers-mirror-vp8'] = mirrored('VP8', 'page');
 cases['chromium-offers-mirror-h264'] = mirrored('H264', 'rmrtc');
 cases['chromium-camera-off-and-on'] = cameraOffAndOn('VP8');
 
-let code = 1;
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-    process.once(name, () => {
-        killAll();
-        process.exit(1);
-    });
-try {
+await browserTest('chromium media', cases, async (started, atEnd) => {
+    browser = started;
     folder = await mkdtemp(join(tmpdir(), 'rm-media-'));
+    atEnd(() => rm(folder, {recursive: true}));
     await run(process.env.MEDIA_CHECK, ['draw', folder, WIDTH, HEIGHT, STEP].map(String));
     page_server = await servePage({scripts: ['page.js', 'media_page.js'], media: folder});
+    atEnd(() => page_server.close());
     signaling = await startSignaling();
-    browser = await chromium.launch(
-        {executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ARGUMENTS, timeout: LAUNCH_MS});
-    console.log(`# Chromium ${browser.version()}`);
-    code = (await runCases(cases, process.argv.slice(2), LONGEST_MS)) ? 0 : 1;
-} catch (e) {
-    console.log(`not ok chromium media: ${e.message.split('\n')[0]}`);
-} finally {
-    await browser?.close();
-    page_server?.close();
-    killAll();
-    if (folder)
-        await rm(folder, {recursive: true});
-}
-process.exit(code);
+}, {args: ARGUMENTS, ms: LONGEST_MS});

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A page in the manner of RemoteMedia's browser client against `rmrtc serve`. Usage: node chromium_serve_test.mjs URL [CASE...]
-import {chromium} from 'playwright-core';
 
-import {BROWSER_ARGUMENTS, FAKE_DEVICES, check, equal, killAll, runCases, servePage} from './harness.mjs';
+import {BROWSER_ARGUMENTS, FAKE_DEVICES, browserTest, check, equal, servePage} from './harness.mjs';
 
-const LAUNCH_MS = 20000;
 const WAIT_MS = 10000;
 const PICTURES = 20;
 const SAMPLES = 48000; /* a second */
@@ -67,26 +65,8 @@ const cases = {
     }),
 };
 
-let code = 1;
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-    process.once(name, () => {
-        killAll();
-        process.exit(1); /* Playwright ends the browser then */
-    });
-try {
+await browserTest('chromium-serve', cases, async (started, atEnd) => {
+    browser = started;
     page_server = await servePage({scripts: ['serve_page.js']});
-    browser = await chromium.launch({
-        executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-        args: [...BROWSER_ARGUMENTS, ...FAKE_DEVICES],
-        timeout: LAUNCH_MS,
-    });
-    console.log(`# Chromium ${browser.version()}`);
-    code = (await runCases(cases, only)) ? 0 : 1;
-} catch (e) {
-    console.log(`not ok chromium-serve: ${e.message.split('\n')[0]}`);
-} finally {
-    await browser?.close();
-    page_server?.close();
-    killAll();
-}
-process.exit(code);
+    atEnd(() => page_server.close());
+}, {args: [...BROWSER_ARGUMENTS, ...FAKE_DEVICES], only});

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Chromium and rmrtc in one room. Usage: node chromium_test.mjs [CASE...]; the environment names RMRTC and CHROMIUM.
-import {chromium} from 'playwright-core';
 
-import {BROWSER_ARGUMENTS, FAKE_DEVICES, Join, check, equal, killAll, runCases, servePage, startSignaling, within} from './harness.mjs';
+import {
+    BROWSER_ARGUMENTS, FAKE_DEVICES, Join, browserTest, check, equal, servePage, startSignaling, within,
+} from './harness.mjs';
 
 const ARGUMENTS = [...BROWSER_ARGUMENTS, ...FAKE_DEVICES];
-const LAUNCH_MS = 20000;
 const CONNECT_MS = 10000;
 const REFUSE_MS = 8000;
 const MESSAGE_MS = 15000;
@@ -348,25 +348,9 @@ const cases = {
     }),
 };
 
-let code = 1;
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-    process.once(name, () => {
-        killAll();
-        process.exit(1); /* Playwright ends the browser then */
-    });
-try {
+await browserTest('chromium', cases, async (started, atEnd) => {
+    browser = started;
     page_server = await servePage();
+    atEnd(() => page_server.close());
     signaling = await startSignaling();
-    /* Playwright starts it with a user-data-dir of its own, empty and deleted afterwards. */
-    browser = await chromium.launch(
-        {executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ARGUMENTS, timeout: LAUNCH_MS});
-    console.log(`# Chromium ${browser.version()}`);
-    code = (await runCases(cases, process.argv.slice(2))) ? 0 : 1;
-} catch (e) {
-    console.log(`not ok chromium: ${e.message.split('\n')[0]}`);
-} finally {
-    await browser?.close();
-    page_server?.close();
-    killAll();
-}
-process.exit(code);
+}, {args: ARGUMENTS});

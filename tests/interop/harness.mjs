@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the browser test needs around it: rmrtc processes, a page server, cases with one line of result each.
+// What the browser tests need around them: rmrtc processes, a page server, cases with one line of result each.
+import {chromium} from 'playwright-core';
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {readFile} from 'node:fs/promises';
@@ -9,6 +10,7 @@ import {join} from 'node:path';
 
 const RMRTC = process.env.RMRTC ?? 'build/bin/rmrtc';
 const CASE_MS = 30000;
+const LAUNCH_MS = 20000;
 const children = new Set();
 
 /* Every browser of these tests. */
@@ -24,12 +26,16 @@ export const BROWSER_ARGUMENTS = [
 /* A camera and a microphone that nobody is asked about. */
 export const FAKE_DEVICES = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
 
-export function start(args) {
-    const child = spawn(RMRTC, args, {stdio: ['ignore', 'pipe', process.env.RM_LOG ? 'inherit' : 'pipe']});
+/* A process that ends with the test. */
+export function startCommand(command, args, options = {}) {
+    const child = spawn(command, args, {stdio: ['ignore', 'pipe', 'pipe'], ...options});
     children.add(child);
     child.once('exit', () => children.delete(child));
     return child;
 }
+
+export const start = (args) =>
+    startCommand(RMRTC, args, {stdio: ['ignore', 'pipe', process.env.RM_LOG ? 'inherit' : 'pipe']});
 
 export function killAll() {
     for (const child of children)
@@ -157,4 +163,33 @@ export async function runCases(cases, only, ms = CASE_MS) {
         }
     }
     return failed === 0;
+}
+
+/* Playwright starts it with a user-data-dir of its own, empty and deleted afterwards. */
+export const launch = (args) =>
+    chromium.launch({executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args, timeout: LAUNCH_MS});
+
+/* A whole test: a browser, what `prepare(browser, atEnd)` starts, the cases, and the end of everything, in the reverse order;
+ * then the process exits, with 0 when no case failed. */
+export async function browserTest(name, cases, prepare, {args = BROWSER_ARGUMENTS, only = process.argv.slice(2), ms} = {}) {
+    const ends = [killAll];
+    let code = 1;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+        process.once(signal, () => {
+            killAll();
+            process.exit(1); /* Playwright ends the browser then */
+        });
+    try {
+        const browser = await launch(args);
+        ends.push(() => browser.close());
+        await prepare(browser, (end) => ends.push(end));
+        console.log(`# Chromium ${browser.version()}`);
+        code = (await runCases(cases, only, ms)) ? 0 : 1;
+    } catch (e) {
+        console.log(`not ok ${name}: ${e.message.split('\n')[0]}`);
+    } finally {
+        for (const end of ends.reverse())
+            await end();
+    }
+    process.exit(code);
 }

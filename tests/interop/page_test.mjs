@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The web page of rmrtc signal. Usage: node page_test.mjs [CASE...]; see run_page.sh for the environment.
-import {chromium} from 'playwright-core';
 import {once} from 'node:events';
 import {createInterface} from 'node:readline';
 
-import {BROWSER_ARGUMENTS, FAKE_DEVICES, Join, check, equal, killAll, runCases, servePage, start, within} from './harness.mjs';
+import {
+    BROWSER_ARGUMENTS, FAKE_DEVICES, Join, browserTest, check, equal, launch, servePage, start, within,
+} from './harness.mjs';
 
 const ARGUMENTS = [...BROWSER_ARGUMENTS, ...FAKE_DEVICES];
 const SMALL = {width: 480, height: 420}; /* Chromium composes in software here: the fewer pixels, the more frames */
 const CASE_MS = 60000; /* two or three pages that encode and decode in software, on a machine that may be busy */
-const LAUNCH_MS = 20000;
 const CONNECT_MS = 20000;
 const GONE_MS = 8000;
 const MOVED_FRAMES = 8; /* decoded, beyond the first ones */
@@ -20,9 +20,6 @@ const SAME_PICTURE = 20;  /* mean difference, of 255, of what is sent and shown;
 const COLOURS_MIN = 40;   /* of 32768, in one picture of a test pattern */
 
 let browser, server, interop_page;
-
-const launch = (args) =>
-    chromium.launch({executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args, timeout: LAUNCH_MS});
 
 /* rmrtc signal, with its two lines of output. */
 class Server {
@@ -623,23 +620,9 @@ const cases = {
     }),
 };
 
-let code = 1;
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-    process.once(name, () => {
-        killAll();
-        process.exit(1); /* Playwright ends the browser then */
-    });
-try {
+await browserTest('page', cases, async (started, atEnd) => {
+    browser = started;
     interop_page = await servePage();
+    atEnd(() => interop_page.close());
     server = await Server.start();
-    browser = await launch(ARGUMENTS);
-    console.log(`# Chromium ${browser.version()}`);
-    code = (await runCases(cases, process.argv.slice(2), CASE_MS)) ? 0 : 1;
-} catch (e) {
-    console.log(`not ok page: ${e.message.split('\n')[0]}`);
-} finally {
-    await browser?.close();
-    interop_page?.close();
-    killAll();
-}
-process.exit(code);
+}, {args: ARGUMENTS, ms: CASE_MS});
