@@ -9,7 +9,7 @@ import asyncio
 import json
 import sys
 
-from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
 from aiortc.sdp import candidate_from_sdp
 from websocket_client import Signaling
@@ -20,10 +20,11 @@ MEDIA_S = 2.5
 
 
 class Peer:
-    def __init__(self):
-        self.pc = RTCPeerConnection()
+    def __init__(self, signaling=None, me=ME, remote=REMOTE):
+        self.me, self.remote = me, remote
+        self.pc = RTCPeerConnection(RTCConfiguration([]))  # without servers: it would ask one far away
         self.add_media()
-        self.signaling = Signaling(self.on_call)
+        self.signaling = signaling or Signaling(self.on_call)
         self.settled = asyncio.Event()
         self.states = []
 
@@ -52,20 +53,23 @@ class Peer:
             candidate.sdpMLineIndex = params.get("sdp_m_line_index")
             await self.pc.addIceCandidate(candidate)
 
+    async def offer(self):
+        self.pc.createDataChannel("control")
+        await self.pc.setLocalDescription(await self.pc.createOffer())
+        await self.send_description("peer.offer")
+
     async def send_description(self, method):
         # aiortc gathers before it describes: all candidates are in the description
         sdp = self.pc.localDescription.sdp
         # not awaited as a request: the reply comes while a call is being served
-        asyncio.ensure_future(self.signaling.request(method, {"from": ME, "to": REMOTE, "sdp": sdp}))
+        asyncio.ensure_future(self.signaling.request(method, {"from": self.me, "to": self.remote, "sdp": sdp}))
 
     async def run(self, url, room, role):
         await self.signaling.open(url)
-        await self.signaling.request("peer.announce", {"peer_id": ME, "capabilities": ["audio", "video", "data"], "room": room})
+        await self.signaling.request("peer.announce", {"peer_id": self.me, "capabilities": ["audio", "video", "data"], "room": room})
         print("announced", flush=True)
         if role == "offer":
-            self.pc.createDataChannel("control")
-            await self.pc.setLocalDescription(await self.pc.createOffer())
-            await self.send_description("peer.offer")
+            await self.offer()
         await asyncio.wait_for(self.settled.wait(), CONNECT_S)
         if self.pc.connectionState == "connected":
             await self.media()
