@@ -76,6 +76,13 @@ struct rm_event;
  * not block. Every function of this header may be called inside it, rm_webrtc_destroy included. */
 typedef void (*rm_event_fn)(const struct rm_event *event, void *user);
 
+/* A lower quality of pictures, for peers whose connections carry much less than others'. */
+#define RM_VIDEO_RUNGS_MAX 3
+typedef struct rm_video_rung {
+    uint32_t max_width, max_height; /* 16..4096; either way round: larger pictures are scaled down */
+    uint32_t max_bitrate_kbps;      /* 10..50000 */
+} rm_video_rung;
+
 /* Fill with rm_webrtc_config_init, then change what is needed. Strings are copied by rm_webrtc_create. */
 typedef struct rm_webrtc_config {
     uint32_t struct_size;      /* set by rm_webrtc_config_init: keeps older programs working with newer libraries */
@@ -115,10 +122,17 @@ typedef struct rm_webrtc_config {
     uint32_t target_bitrate_kbps;     /* of video, and its ceiling when adaptive; 50..50000; default 2000 */
     const char *max_video_resolution; /* "480p", "720p" (default), "1080p": larger pictures are scaled down */
     uint32_t video_framerate_fps;     /* ceiling, 1..60; default 30 */
-    uint32_t audio_frame_us;          /* length of an Opus packet: 2500, 5000, 10000 (default), 20000, 40000, 60000 */
-    uint32_t audio_bitrate_bps;       /* 6000..510000; default 64000 */
-    rm_media_fn on_media;             /* NULL (default): incoming media is not decoded */
-    rm_message_fn on_message;         /* NULL (default): messages of peers are dropped */
+    /* What pictures are encoded in below max_video_resolution and target_bitrate_kbps, in falling order, when peers
+     * differ so much that one would get less than half of what it could, for another's sake: peers that are alike share
+     * one encoder, and what nobody gets is not encoded. Those that are not clearly smaller than the one above are left
+     * out. Default 640x360 at 600 kbit/s, 320x180 at 200; 0 of them: all peers get what the worst connection carries.
+     */
+    rm_video_rung video_rungs[RM_VIDEO_RUNGS_MAX];
+    size_t video_rung_count;
+    uint32_t audio_frame_us;            /* length of an Opus packet: 2500, 5000, 10000 (default), 20000, 40000, 60000 */
+    uint32_t audio_bitrate_bps;         /* 6000..510000; default 64000 */
+    rm_media_fn on_media;               /* NULL (default): incoming media is not decoded */
+    rm_message_fn on_message;           /* NULL (default): messages of peers are dropped */
     rm_channel_data_fn on_channel_data; /* NULL (default): what comes on further channels goes to on_message */
     rm_output_fn on_output;             /* NULL (default): outputs of pipelines other than media are dropped */
     rm_control_fn on_control;           /* NULL (default): answers are dropped, custom messages go to on_message */

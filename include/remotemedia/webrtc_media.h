@@ -112,6 +112,9 @@ typedef struct rm_media_stats {
      * per cent of packets lost above five. 0 of what does not come; the score of a peer that sends nothing is made of
      * what it reports of ours. */
     double audio_quality_score, video_quality_score, quality_score;
+    /* Of the pictures sent to it: 0 the best, 1 and on those of config.video_rungs that are in use here; -1: none. */
+    int32_t video_rung;
+    uint32_t video_encoders; /* of pictures that this transport has, for all peers; unused ones go after 5 s */
 } rm_media_stats;
 
 /* Of a connected peer. RM_E_NOT_FOUND, RM_E_STATE (not started), RM_E_CLOSED, RM_E_INVALID_ARG. */

@@ -22,6 +22,12 @@
 #define DEFAULT_RTCP_MS 5000
 #define DEFAULT_BITRATE_KBPS 2000
 #define DEFAULT_FPS 30
+#define DEFAULT_RUNGS                                                                                                  \
+    {                                                                                                                  \
+        {640, 360, 600}, {                                                                                             \
+            320, 180, 200                                                                                              \
+        }                                                                                                              \
+    }
 #define DEFAULT_AUDIO_FRAME_US 10000 /* 20 ms frames alone would take the latency over its 50 ms budget (measured) */
 #define DEFAULT_AUDIO_BPS 64000
 /* Ranges of RemoteMedia's transport configuration. */
@@ -32,6 +38,7 @@
 #define BITRATE_MIN_KBPS 50
 #define BITRATE_MAX_KBPS 50000
 #define FPS_MAX 60
+#define RUNG_MIN_KBPS 10
 #define LIVENESS_MIN_MS 500
 #define LIVENESS_MAX_MS 30000
 #define ICE_TIMEOUT_MIN_MS 1000
@@ -58,6 +65,9 @@ void rm_webrtc_config_init(rm_webrtc_config *c) {
     c->target_bitrate_kbps = DEFAULT_BITRATE_KBPS;
     c->max_video_resolution = "720p";
     c->video_framerate_fps = DEFAULT_FPS;
+    const rm_video_rung rungs[] = DEFAULT_RUNGS;
+    c->video_rung_count = sizeof rungs / sizeof rungs[0];
+    memcpy(c->video_rungs, rungs, sizeof rungs);
     c->audio_frame_us = DEFAULT_AUDIO_FRAME_US;
     c->audio_bitrate_bps = DEFAULT_AUDIO_BPS;
     c->max_reconnect_retries = DEFAULT_RECONNECTS;
@@ -177,6 +187,21 @@ static void check_reconnect(const rm_webrtc_config *c, struct rmi_sbuf *f) {
         rmi_sbuf_add(f, "reconnect_backoff_multiplier: is outside 1..10\n"); /* so is what is no number */
 }
 
+static void check_rungs(const rm_webrtc_config *c, struct rmi_sbuf *f) {
+    if (c->video_rung_count > RM_VIDEO_RUNGS_MAX)
+        rmi_sbuf_addf(f, "video_rung_count: %zu is more than %d\n", c->video_rung_count, RM_VIDEO_RUNGS_MAX);
+    for (size_t i = 0; i < c->video_rung_count && i < RM_VIDEO_RUNGS_MAX; i++) {
+        const rm_video_rung *r = &c->video_rungs[i];
+        char field[40];
+        snprintf(field, sizeof field, "video_rungs[%zu].max_width", i);
+        check_range(f, field, r->max_width, RMI_VIDEO_SIDE_MIN, RMI_VIDEO_SIDE_MAX);
+        snprintf(field, sizeof field, "video_rungs[%zu].max_height", i);
+        check_range(f, field, r->max_height, RMI_VIDEO_SIDE_MIN, RMI_VIDEO_SIDE_MAX);
+        snprintf(field, sizeof field, "video_rungs[%zu].max_bitrate_kbps", i);
+        check_range(f, field, r->max_bitrate_kbps, RUNG_MIN_KBPS, BITRATE_MAX_KBPS);
+    }
+}
+
 static void check_media(const rm_webrtc_config *c, struct rmi_sbuf *f) {
     static const uint32_t frames[] = {2500, 5000, 10000, 20000, 40000, 60000};
     check_range(f, "data_channel_mode", (uint32_t)c->data_channel_mode, RM_DATA_CHANNEL_RELIABLE,
@@ -194,6 +219,7 @@ static void check_media(const rm_webrtc_config *c, struct rmi_sbuf *f) {
     if (!size.max_width)
         rmi_sbuf_addf(f, "max_video_resolution: \"%.20s\" is not 480p, 720p or 1080p\n",
                       c->max_video_resolution ? c->max_video_resolution : "(null)");
+    check_rungs(c, f);
     bool known = false;
     for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++)
         known = known || c->audio_frame_us == frames[i];

@@ -191,6 +191,7 @@ rm_err rmi_media_create(struct rm_webrtc *t, struct rmi_media **out) {
     atomic_init(&m->wants_media, t->config.on_media != NULL);
     pthread_mutex_init(&m->mutex, NULL);
     pthread_mutex_init(&m->pipeline_mutex, NULL);
+    pthread_mutex_init(&m->outputs_mutex, NULL);
     rm_err err = rmi_media_cond_init(&m->wake);
     if (!err)
         err = rmi_media_cond_init(&m->ended);
@@ -220,6 +221,7 @@ void rmi_media_destroy(struct rmi_media **pm) {
     pthread_cond_destroy(&m->ended);
     pthread_mutex_destroy(&m->mutex);
     pthread_mutex_destroy(&m->pipeline_mutex);
+    pthread_mutex_destroy(&m->outputs_mutex);
     free(m);
 }
 
@@ -265,11 +267,11 @@ void rmi_media_stop(struct rmi_media *m) {
     pthread_mutex_unlock(&m->mutex);
     if (ran)
         pthread_join(m->audio_thread, NULL);
-    pthread_mutex_lock(&m->mutex);
+    pthread_mutex_lock(&m->outputs_mutex);
     RMI_LIST_FOREACH (node, next, &m->outputs) {
         rmi_media_output_stop(RMI_CONTAINER_OF(node, struct rmi_media_output, node));
     }
-    pthread_mutex_unlock(&m->mutex);
+    pthread_mutex_unlock(&m->outputs_mutex);
     rmi_media_drop_routes(m);
     drop_outbox(m); /* nobody adds to it any more; its peers go with it */
     pthread_mutex_lock(&m->mutex);

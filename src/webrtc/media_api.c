@@ -101,15 +101,16 @@ rm_err rm_webrtc_set_video(rm_webrtc *t, const char *peer_id, const rm_video_set
     struct rmi_media_peer *p = peer_id ? rmi_media_find(t->media, peer_id) : NULL;
     if (peer_id && !p)
         return RM_E_NOT_FOUND;
-    struct rmi_media_track *track = p ? &p->own[RMI_RTP_VIDEO] : &t->media->all->rungs[0];
-    pthread_mutex_lock(&track->mutex);
-    track->settings = (struct rmi_video_sender_settings){.bitrate_bps = settings->bitrate_bps,
-                                                         .max_fps = settings->framerate_fps,
-                                                         .max_width = settings->max_width,
-                                                         .max_height = settings->max_height};
-    pthread_mutex_unlock(&track->mutex);
-    if (p)
-        rmi_media_peer_unref(p);
+    const struct rmi_video_sender_settings s = {.bitrate_bps = settings->bitrate_bps,
+                                                .max_fps = settings->framerate_fps,
+                                                .max_width = settings->max_width,
+                                                .max_height = settings->max_height};
+    if (!p) {
+        rmi_media_configure_outputs(t->media, &s);
+        return RM_OK;
+    }
+    rmi_media_track_configure(&p->own[RMI_RTP_VIDEO], &s);
+    rmi_media_peer_unref(p);
     return RM_OK;
 }
 
@@ -236,8 +237,13 @@ static void fill_sending(struct rmi_media_peer *p, rm_media_stats *out) {
         out->audio_encode_ms = ms(audio->audio_stats.encode_us);
         pthread_mutex_unlock(&audio->mutex);
     }
-    if (!video)
+    out->video_encoders = atomic_load(&p->media->encoders);
+    out->video_rung = -1;
+    if (!video || p->format[RMI_RTP_VIDEO] < 0)
         return;
+    const bool own = video->peer != NULL;
+    if (own ? p->target_bps > 0 : p->place.rung != RMI_RUNG_NONE)
+        out->video_rung = video->rung;
     pthread_mutex_lock(&video->mutex);
     const struct rmi_video_sender_stats *v = &video->video_stats;
     out->video_capture_ms = ms(video->waited_us);
@@ -247,9 +253,9 @@ static void fill_sending(struct rmi_media_peer *p, rm_media_stats *out) {
     out->video_out.key_frames = v->key_frames;
     out->video_out.frames_dropped = v->skipped + v->errors + v->exhausted + video->superseded + video->refused;
     unsigned target_bps = atomic_load(&video->target_bps);
-    out->target_bitrate_bps = target_bps == RMI_MEDIA_NO_PICTURES                      ? 0
-                              : target_bps && target_bps < video->settings.bitrate_bps ? target_bps
-                                                                                       : video->settings.bitrate_bps;
+    out->target_bitrate_bps = target_bps == RMI_MEDIA_NO_PICTURES || out->video_rung < 0 ? 0
+                              : target_bps && target_bps < video->settings.bitrate_bps   ? target_bps
+                                                                                         : video->settings.bitrate_bps;
     pthread_mutex_unlock(&video->mutex);
 }
 

@@ -20,7 +20,7 @@ void rmi_media_output_unref(struct rmi_media_output *o) {
     rmi_media_track_fini(&o->audio);
     for (int r = 0; r < RMI_RUNGS_MAX; r++)
         rmi_media_track_fini(&o->rungs[r]);
-    pthread_mutex_destroy(&o->clock_mutex);
+    pthread_mutex_destroy(&o->mutex);
     free(o);
 }
 
@@ -33,7 +33,7 @@ rm_err rmi_media_output_create(struct rmi_media *m, const char *name, struct rmi
     o->media = m;
     memcpy(o->name, name, strlen(name) + 1);
     atomic_init(&o->refs, 1);
-    pthread_mutex_init(&o->clock_mutex, NULL);
+    pthread_mutex_init(&o->mutex, NULL);
     rm_err err = rmi_media_track_init(&o->audio, m, NULL, o);
     for (int r = 0; r < RMI_RUNGS_MAX; r++) { /* all: what unref undoes */
         rm_err failed = rmi_media_track_init(&o->rungs[r], m, NULL, o);
@@ -44,11 +44,48 @@ rm_err rmi_media_output_create(struct rmi_media *m, const char *name, struct rmi
         rmi_media_output_unref(o);
         return err;
     }
-    pthread_mutex_lock(&m->mutex);
+    struct rmi_video_sender_settings settings;
+    rmi_media_default_settings(&m->t->config, &settings);
+    pthread_mutex_lock(&m->outputs_mutex);
+    if (m->all) { /* as they have become */
+        pthread_mutex_lock(&m->all->mutex);
+        settings = m->all->settings;
+        pthread_mutex_unlock(&m->all->mutex);
+    }
+    rmi_media_output_configure(o, &settings);
     rmi_list_push_back(&m->outputs, &rmi_media_output_ref(o)->node);
-    pthread_mutex_unlock(&m->mutex);
+    pthread_mutex_unlock(&m->outputs_mutex);
     *out = o;
     return RM_OK;
+}
+
+void rmi_media_output_configure(struct rmi_media_output *o, const struct rmi_video_sender_settings *settings) {
+    const rm_webrtc_config *c = &o->media->t->config;
+    const struct rmi_rung top = {settings->max_width, settings->max_height, settings->bitrate_bps};
+    struct rmi_rung below[RM_VIDEO_RUNGS_MAX];
+    for (size_t i = 0; i < c->video_rung_count; i++)
+        below[i] = (struct rmi_rung){c->video_rungs[i].max_width, c->video_rungs[i].max_height,
+                                     c->video_rungs[i].max_bitrate_kbps * 1000};
+    pthread_mutex_lock(&o->mutex);
+    o->settings = *settings;
+    rmi_rungs_build(&top, below, c->video_rung_count, &o->ladder);
+    for (int r = 0; r < o->ladder.count; r++) {
+        struct rmi_video_sender_settings lower = *settings;
+        lower.max_width = o->ladder.rung[r].max_width;
+        lower.max_height = o->ladder.rung[r].max_height;
+        lower.bitrate_bps = o->ladder.rung[r].max_bps;
+        rmi_media_track_configure(&o->rungs[r], &lower);
+    }
+    pthread_mutex_unlock(&o->mutex);
+}
+
+void rmi_media_configure_outputs(struct rmi_media *m, const struct rmi_video_sender_settings *settings) {
+    pthread_mutex_lock(&m->outputs_mutex);
+    RMI_LIST_FOREACH (node, next, &m->outputs) {
+        rmi_media_output_configure(RMI_CONTAINER_OF(node, struct rmi_media_output, node), settings);
+    }
+    pthread_mutex_unlock(&m->outputs_mutex);
+    rmi_media_ask_network(m, true);
 }
 
 void rmi_media_output_stop(struct rmi_media_output *o) {
@@ -74,10 +111,16 @@ rm_err rmi_media_output_audio(struct rmi_media_output *o, rm_runtime_data *audio
 }
 
 rm_err rmi_media_output_video(struct rmi_media_output *o, rm_runtime_data *video) {
-    pthread_mutex_lock(&o->clock_mutex);
+    pthread_mutex_lock(&o->mutex);
     const int64_t time_us = rmi_media_clock_step(&o->clock, rm_runtime_data_timestamp_us(video), rmi_now_us());
-    pthread_mutex_unlock(&o->clock_mutex);
-    return rmi_media_track_video_at(&o->rungs[0], video, time_us);
+    pthread_mutex_unlock(&o->mutex);
+    const bool passing = rm_runtime_data_video(video)->format == RM_PIXEL_ENCODED;
+    if (atomic_exchange(&o->passing, passing) != passing)
+        rmi_media_ask_network(o->media, true);
+    rm_err err = rmi_media_track_video_at(&o->rungs[0], video, time_us);
+    for (int r = 1; r < RMI_RUNGS_MAX && !err && !passing; r++)
+        err = rmi_media_track_video_at(&o->rungs[r], video, time_us); /* returns at once where nobody is */
+    return err;
 }
 
 /* ---- routes ---- */
@@ -86,13 +129,15 @@ static void set_route(struct rmi_media_peer *p, enum rmi_rtp_kind kind, struct r
                       const rm_quality *cap) {
     if (output && atomic_load(&output->closed))
         output = p->media->all;
-    if (kind == RMI_RTP_VIDEO)
+    if (kind == RMI_RTP_VIDEO) {
         p->cap = cap ? *cap : (rm_quality){0};
+        p->place.rung = RMI_RUNG_NONE; /* what it may have is found anew */
+    }
     if (p->from[kind] == output)
         return;
     p->from[kind] = output;
     if (kind == RMI_RTP_VIDEO)
-        p->rung = p->sending = RMI_RUNG_NONE; /* of another source: what it gets so far is wanted no more */
+        p->sending = RMI_RUNG_NONE; /* of another source: what it gets so far is wanted no more */
 }
 
 void rmi_media_route(struct rmi_media_peer *p, enum rmi_rtp_kind kind, struct rmi_media_output *output,
@@ -146,7 +191,7 @@ void rmi_media_drop_routes(struct rmi_media *m) {
 
 static struct rmi_media_output *next_closed(struct rmi_media *m) {
     struct rmi_media_output *found = NULL;
-    pthread_mutex_lock(&m->mutex);
+    pthread_mutex_lock(&m->outputs_mutex);
     RMI_LIST_FOREACH (node, next, &m->outputs) {
         struct rmi_media_output *o = RMI_CONTAINER_OF(node, struct rmi_media_output, node);
         if (atomic_load(&o->closed)) {
@@ -155,7 +200,7 @@ static struct rmi_media_output *next_closed(struct rmi_media *m) {
             break;
         }
     }
-    pthread_mutex_unlock(&m->mutex);
+    pthread_mutex_unlock(&m->outputs_mutex);
     return found;
 }
 
@@ -197,61 +242,97 @@ static void refresh_formats(struct rmi_media_peer *p) {
         if (format != p->format[k]) {
             ask_key(&p->own[k], format);
             if (k == RMI_RTP_VIDEO)
-                p->rung = p->sending = RMI_RUNG_NONE;
+                p->place.rung = p->sending = RMI_RUNG_NONE;
         }
         p->format[k] = format;
         atomic_store(&p->own[k].formats, format < 0 ? 0 : 1u << format);
     }
 }
 
-static void place(struct rmi_media_peer *p, int rung) {
-    if (p->rung == rung)
+/* The rung has changed: its encoder shall make a key frame. */
+static void follow_place(struct rmi_media_peer *p, int before) {
+    const int rung = p->place.rung;
+    if (rung == before)
         return;
-    p->rung = rung;
     if (rung == RMI_RUNG_NONE)
         p->sending = RMI_RUNG_NONE;
-    else
+    else if (rung != p->sending)
         ask_key(&p->from[RMI_RTP_VIDEO]->rungs[rung], p->format[RMI_RTP_VIDEO]);
 }
 
+/* The peers that get the output's pictures, with what each can take. */
+static size_t collect(struct rmi_media *m, struct rmi_media_output *o, struct rmi_media_peer *out[RM_PEERS_MAX]) {
+    size_t count = 0;
+    RMI_LIST_FOREACH (node, next, &m->peers) {
+        struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
+        if (p->from[RMI_RTP_VIDEO] != o || count == RM_PEERS_MAX)
+            continue;
+        const bool member = !has_own(p, RMI_RTP_VIDEO) && p->format[RMI_RTP_VIDEO] >= 0;
+        p->place.target_bps = member ? p->target_bps : 0;
+        p->place.cap_width = p->cap.width;
+        p->place.cap_height = p->cap.height;
+        p->place.cap_bps = p->cap.bitrate_kbps * 1000;
+        out[count++] = p;
+    }
+    return count;
+}
+
+static void place_all(struct rmi_media *m, struct rmi_media_output *o, int64_t now_us) {
+    struct rmi_media_peer *peers[RM_PEERS_MAX];
+    struct rmi_rung_peer *places[RM_PEERS_MAX];
+    struct rmi_rung_use use[RMI_RUNGS_MAX];
+    int before[RM_PEERS_MAX];
+    const size_t count = collect(m, o, peers);
+    for (size_t i = 0; i < count; i++) {
+        places[i] = &peers[i]->place;
+        before[i] = places[i]->rung;
+    }
+    pthread_mutex_lock(&o->mutex);
+    struct rmi_rungs ladder = o->ladder;
+    pthread_mutex_unlock(&o->mutex);
+    if (atomic_load(&o->passing))
+        ladder.count = 1;
+    rmi_rungs_place(&ladder, places, count, now_us, use);
+    unsigned formats[RMI_RUNGS_MAX] = {0};
+    for (size_t i = 0; i < count; i++) {
+        const unsigned bit = peers[i]->format[RMI_RTP_VIDEO] < 0 ? 0 : 1u << peers[i]->format[RMI_RTP_VIDEO];
+        follow_place(peers[i], before[i]);
+        if (places[i]->rung != RMI_RUNG_NONE)
+            formats[places[i]->rung] |= bit;
+        if (peers[i]->sending != RMI_RUNG_NONE)
+            formats[peers[i]->sending] |= bit; /* until it changes over */
+    }
+    for (int r = 0; r < RMI_RUNGS_MAX; r++) {
+        if (use[r].peers > 0) /* who is about to leave it gets what it got */
+            atomic_store(&o->rungs[r].target_bps, (unsigned)use[r].bps);
+        atomic_store(&o->rungs[r].formats, formats[r]);
+    }
+}
+
 /* Formats and rates of an output's encoders. */
-static void refresh_output(struct rmi_media *m, struct rmi_media_output *o) {
-    unsigned sound = 0, pictures[RMI_RUNGS_MAX] = {0};
-    double lowest = 0;
+static void refresh_output(struct rmi_media *m, struct rmi_media_output *o, int64_t now_us) {
+    unsigned sound = 0;
     RMI_LIST_FOREACH (node, next, &m->peers) {
         struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
         if (p->from[RMI_RTP_AUDIO] == o && !has_own(p, RMI_RTP_AUDIO) && p->format[RMI_RTP_AUDIO] >= 0)
             sound |= 1u << p->format[RMI_RTP_AUDIO];
-        if (p->from[RMI_RTP_VIDEO] != o)
-            continue;
-        const int format = p->format[RMI_RTP_VIDEO];
-        const bool member = !has_own(p, RMI_RTP_VIDEO) && format >= 0 && p->target_bps > 0;
-        place(p, member ? 0 : RMI_RUNG_NONE);
-        if (!member)
-            continue;
-        pictures[p->rung] |= 1u << format;
-        if (p->sending != RMI_RUNG_NONE)
-            pictures[p->sending] |= 1u << format; /* until it changes over */
-        if (lowest <= 0 || p->target_bps < lowest)
-            lowest = p->target_bps;
     }
     atomic_store(&o->audio.formats, sound);
-    for (int r = 0; r < RMI_RUNGS_MAX; r++)
-        atomic_store(&o->rungs[r].formats, pictures[r]);
-    atomic_store(&o->rungs[0].target_bps, (unsigned)lowest);
+    place_all(m, o, now_us);
 }
 
 void rmi_media_refresh_targets(struct rmi_media *m) {
+    const int64_t now_us = rmi_now_us();
     RMI_LIST_FOREACH (node, next, &m->peers) {
         struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
         atomic_store(&p->own[RMI_RTP_VIDEO].target_bps,
                      p->target_bps > 0 ? (unsigned)p->target_bps : RMI_MEDIA_NO_PICTURES);
     }
-    pthread_mutex_lock(&m->mutex); /* outputs are made on other threads */
+    pthread_mutex_lock(&m->outputs_mutex);
     RMI_LIST_FOREACH (node, next, &m->outputs) {
-        refresh_output(m, RMI_CONTAINER_OF(node, struct rmi_media_output, node));
+        refresh_output(m, RMI_CONTAINER_OF(node, struct rmi_media_output, node), now_us);
     }
-    pthread_mutex_unlock(&m->mutex);
+    pthread_mutex_unlock(&m->outputs_mutex);
 }
 
 void rmi_media_refresh(struct rmi_media *m) {
@@ -265,7 +346,7 @@ struct rmi_media_track *rmi_media_video_track(struct rmi_media_peer *p) {
     struct rmi_media_output *o = p->from[RMI_RTP_VIDEO];
     if (has_own(p, RMI_RTP_VIDEO))
         return &p->own[RMI_RTP_VIDEO];
-    const int rung = p->sending != RMI_RUNG_NONE ? p->sending : p->rung;
+    const int rung = p->sending != RMI_RUNG_NONE ? p->sending : p->place.rung;
     return o ? &o->rungs[rung == RMI_RUNG_NONE ? 0 : rung] : NULL;
 }
 
@@ -280,13 +361,13 @@ void rmi_media_key_wanted(struct rmi_media_peer *p) {
 /* A peer changes to another quality with a key frame of it, so that it can decode all that it gets; until then it gets
  * the old one, but no picture that is newer than the key frame that is being made: time does not go back. */
 static bool gets(struct rmi_media_peer *p, struct rmi_media_output *o, int rung, const struct rmi_rtp_batch *batch) {
-    if (p->rung == RMI_RUNG_NONE)
+    if (p->place.rung == RMI_RUNG_NONE)
         return false;
     if (rung == p->sending) {
-        const int64_t key_us = rung == p->rung ? 0 : atomic_load(&o->rungs[p->rung].key_time_us);
+        const int64_t key_us = rung == p->place.rung ? 0 : atomic_load(&o->rungs[p->place.rung].key_time_us);
         return key_us == 0 || batch->capture_us < key_us;
     }
-    if (rung != p->rung || !batch->key_frame)
+    if (rung != p->place.rung || !batch->key_frame)
         return false;
     if (p->sending != RMI_RUNG_NONE && batch->capture_us <= p->sent_time_us) {
         ask_key(&o->rungs[rung], (int)batch->format); /* it comes too late */

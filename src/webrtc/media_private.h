@@ -48,7 +48,7 @@ struct rmi_media_track {
     struct rmi_media *media;
     struct rmi_media_peer *peer;     /* whose own it is, or NULL */
     struct rmi_media_output *output; /* that it is of, or NULL */
-    int rung;                        /* of the output's pictures */
+    int rung;                        /* of the output's pictures; 0 of a peer's own */
     atomic_bool used;                /* something was sent */
     atomic_bool by_application;      /* not by a pipeline alone */
     atomic_uint formats;             /* that somebody can receive, bit for each; set by the network thread */
@@ -72,6 +72,7 @@ struct rmi_media_track {
     int64_t waited_us;   /* of pictures for the encoder, smoothed */
     uint64_t superseded; /* pictures dropped because the encoder was slower */
     uint64_t refused;    /* pictures in a format or codec that is not sent */
+    int64_t encoded_us;  /* when the last one was */
 
     /* Of the thread that set `encoding`. */
     struct rmi_video_sender *video[RMI_MEDIA_FORMATS];
@@ -83,15 +84,19 @@ struct rmi_media_track {
 
 /* What several peers get the same of: sound, and pictures in up to RMI_RUNGS_MAX qualities. */
 struct rmi_media_output {
-    struct rmi_list node; /* media->outputs, with media->mutex */
+    struct rmi_list node; /* media->outputs */
     struct rmi_media *media;
     char name[RM_ROUTER_ID_MAX]; /* "": what is sent to all */
     atomic_uint refs;
     atomic_bool closed; /* the network thread has still to take its peers off it */
     struct rmi_media_track audio;
     struct rmi_media_track rungs[RMI_RUNGS_MAX];
-    pthread_mutex_t clock_mutex;
+    atomic_bool passing; /* its pictures come encoded, and cannot be made smaller */
+
+    pthread_mutex_t mutex;        /* of all below */
     struct rmi_media_clock clock; /* of its pictures: one for all rungs, so that peers may change between them */
+    struct rmi_video_sender_settings settings;
+    struct rmi_rungs ladder; /* by these */
 };
 
 /* A peer shall get something else; waits for the network thread. */
@@ -158,8 +163,9 @@ struct rmi_media_peer {
     int format[RMI_RTP_KINDS];                    /* that we send, -1: none */
     struct rmi_media_output *from[RMI_RTP_KINDS]; /* what it gets unless it has its own; NULL: nothing */
     rm_quality cap;                               /* of these pictures at most */
-    int rung, sending;    /* of their qualities it is to get, and gets until a key frame of that comes; -1: none */
-    int64_t sent_time_us; /* of the last of these pictures */
+    struct rmi_rung_peer place;                   /* of their rungs it is to get, */
+    int sending;                                  /* and gets until a key frame of that comes; RMI_RUNG_NONE */
+    int64_t sent_time_us;                         /* of the last of these pictures */
     struct rmi_media_rate in[RMI_RTP_KINDS], out[RMI_RTP_KINDS];
     struct rmi_media_judged judged;
     struct rmi_quality quality; /* of the last seconds */
@@ -233,7 +239,11 @@ struct rmi_media {
     struct rmi_timer *tick;       /* network thread: rates and targets, once a second */
     struct rmi_media_output *all; /* what peers get that are routed to nothing else */
     atomic_bool wants_media;      /* somebody takes what comes in */
+    atomic_uint encoders;         /* of pictures, open */
     bool copy_sound;              /* set before start */
+
+    pthread_mutex_t outputs_mutex; /* before all other mutexes */
+    struct rmi_list outputs;
 
     pthread_mutex_t pipeline_mutex; /* held while a session is made, so that its runner stays; before `mutex` */
     pthread_mutex_t mutex;          /* of all below */
@@ -246,7 +256,6 @@ struct rmi_media {
     size_t threads;           /* of peers: started and not at their end yet */
     pthread_t *ended_threads; /* to be joined, which takes no time any more */
     size_t ended_count, ended_cap;
-    struct rmi_list outputs;
     struct rmi_list outbox, routes, calls;
     uint64_t outbox_full;
     pthread_t audio_thread;
@@ -335,6 +344,7 @@ rm_err rmi_media_track_audio(struct rmi_media_track *track, rm_runtime_data *aud
 rm_err rmi_media_track_video(struct rmi_media_track *track, rm_runtime_data *video);
 /* With its time on the local clock. */
 rm_err rmi_media_track_video_at(struct rmi_media_track *track, rm_runtime_data *video, int64_t time_us);
+void rmi_media_track_configure(struct rmi_media_track *track, const struct rmi_video_sender_settings *settings);
 /* The settings a transport begins with. */
 void rmi_media_default_settings(const rm_webrtc_config *config, struct rmi_video_sender_settings *out);
 
@@ -343,6 +353,9 @@ rm_err rmi_media_output_create(struct rmi_media *m, const char *name, struct rmi
 /* Its peers get again what is sent to all. Nulls. What it has encoded already may still be sent. */
 void rmi_media_output_destroy(struct rmi_media_output **output);
 void rmi_media_output_stop(struct rmi_media_output *o); /* its threads end soon */
+/* Its best pictures; any thread. */
+void rmi_media_output_configure(struct rmi_media_output *o, const struct rmi_video_sender_settings *settings);
+void rmi_media_configure_outputs(struct rmi_media *m, const struct rmi_video_sender_settings *settings); /* all */
 /* To all its peers; errors of rm_webrtc_send_audio and _video. Any number of threads at a time; order is theirs. */
 rm_err rmi_media_output_audio(struct rmi_media_output *o, rm_runtime_data *audio);
 rm_err rmi_media_output_video(struct rmi_media_output *o, rm_runtime_data *video);

@@ -42,6 +42,12 @@ rm_err rmi_media_track_init(struct rmi_media_track *track, struct rmi_media *m, 
     return rmi_media_cond_init(&track->wake);
 }
 
+void rmi_media_track_configure(struct rmi_media_track *track, const struct rmi_video_sender_settings *settings) {
+    pthread_mutex_lock(&track->mutex);
+    track->settings = *settings;
+    pthread_mutex_unlock(&track->mutex);
+}
+
 void rmi_media_track_stop(struct rmi_media_track *track) {
     pthread_mutex_lock(&track->mutex);
     track->stop = true;
@@ -49,12 +55,18 @@ void rmi_media_track_stop(struct rmi_media_track *track) {
     pthread_mutex_unlock(&track->mutex);
 }
 
+static void close_video(struct rmi_media_track *track, int format) {
+    if (track->video[format])
+        atomic_fetch_sub(&track->media->encoders, 1);
+    rmi_video_sender_destroy(&track->video[format]);
+}
+
 void rmi_media_track_fini(struct rmi_media_track *track) {
     rmi_audio_sender_destroy(&track->audio);
     for (unsigned i = 0; i < track->queued; i++)
         rm_runtime_data_unref(&track->queue[i]);
     for (int f = 0; f < RMI_MEDIA_FORMATS; f++)
-        rmi_video_sender_destroy(&track->video[f]);
+        close_video(track, f);
     pthread_cond_destroy(&track->wake);
     pthread_mutex_destroy(&track->mutex);
 }
@@ -135,7 +147,10 @@ static rm_err open_video(struct rmi_media_track *track, int format, const struct
     sc.on_batch = on_batch;
     sc.ctx = track;
     track->applied[format] = *settings;
-    return rmi_video_sender_create(&sc, &track->video[format]);
+    rm_err err = rmi_video_sender_create(&sc, &track->video[format]);
+    if (!err)
+        atomic_fetch_add(&track->media->encoders, 1);
+    return err;
 }
 
 static void encode_in(struct rmi_media_track *track, int format, const struct rmi_video_sender_settings *settings,
@@ -188,7 +203,7 @@ static void encode(struct rmi_media_track *track, rm_runtime_data *video, int64_
         if (formats & 1u << f)
             encode_in(track, f, &settings, video, time_us, at_us);
         else if (track->video[f] && at_us - track->wanted_at_us[f] > ENCODER_IDLE_US)
-            rmi_video_sender_destroy(&track->video[f]);
+            close_video(track, f);
     }
 }
 
@@ -216,13 +231,32 @@ static void drop_owner(struct rmi_media_track *track) {
         rmi_media_output_unref(track->output);
 }
 
+/* Waits for a picture or the end, with the mutex. Nobody gets the last ones any more, and no others come: then its
+ * encoders go. */
+static void wait_for_picture(struct rmi_media_track *track) {
+    while ((track->queued == 0 || track->encoding) && !track->stop) {
+        bool open = false;
+        for (int f = 0; f < RMI_MEDIA_FORMATS; f++)
+            open = open || track->video[f];
+        const int64_t idle_us = track->encoded_us + ENCODER_IDLE_US;
+        if (!open || track->encoding) {
+            pthread_cond_wait(&track->wake, &track->mutex);
+        } else if (rmi_now_us() < idle_us) {
+            rmi_media_wait(&track->wake, &track->mutex, idle_us);
+        } else {
+            track->encoded_us = rmi_now_us();
+            for (int f = 0; f < RMI_MEDIA_FORMATS && !atomic_load(&track->formats); f++)
+                close_video(track, f);
+        }
+    }
+}
+
 static void *video_main(void *ctx) {
     struct rmi_media_track *track = ctx;
     struct rmi_media *m = track->media;
     pthread_mutex_lock(&track->mutex);
     for (;;) {
-        while ((track->queued == 0 || track->encoding) && !track->stop)
-            pthread_cond_wait(&track->wake, &track->mutex);
+        wait_for_picture(track);
         if (track->stop)
             break;
         int64_t at_us = track->queued_at_us[0], time_us = track->queued_time_us[0];
@@ -233,6 +267,7 @@ static void *video_main(void *ctx) {
         rm_runtime_data_unref(&video);
         pthread_mutex_lock(&track->mutex);
         track->encoding = false;
+        track->encoded_us = rmi_now_us();
     }
     pthread_mutex_unlock(&track->mutex);
     drop_owner(track);

@@ -16,6 +16,9 @@ static const struct range {
     {"rtcp_interval_ms", offsetof(rm_webrtc_config, rtcp_interval_ms), 1000, 10000},
     {"target_bitrate_kbps", offsetof(rm_webrtc_config, target_bitrate_kbps), 50, 50000},
     {"video_framerate_fps", offsetof(rm_webrtc_config, video_framerate_fps), 1, 60},
+    {"video_rungs[1].max_width", offsetof(rm_webrtc_config, video_rungs[1].max_width), 16, 4096},
+    {"video_rungs[1].max_height", offsetof(rm_webrtc_config, video_rungs[1].max_height), 16, 4096},
+    {"video_rungs[0].max_bitrate_kbps", offsetof(rm_webrtc_config, video_rungs[0].max_bitrate_kbps), 10, 50000},
     {"audio_bitrate_bps", offsetof(rm_webrtc_config, audio_bitrate_bps), 6000, 510000},
 };
 
