@@ -33,16 +33,26 @@ static double wire_bps(const uint32_t *bytes) {
     return BITS * (double)rtps_rate_sum(bytes);
 }
 
-/* Of the target, what is left for pictures. */
+/* Whether transport-wide feedback of what we send was negotiated, without which a probe finds nothing. */
+static bool has_feedback(const struct rmi_rtp_session *s) {
+    const struct rtps_line *line = rtps_line_of(s, s->out[RMI_RTP_VIDEO].line);
+    bool any = false;
+    for (size_t i = 0; line && i < line->codec_count; i++)
+        any = any || (line->codec[i].feedback & RMI_FB_TRANSPORT_CC);
+    return any && line->ext.twcc;
+}
+
+/* Of the target, what is left for pictures. Where no probe can find the way back, they stay at the least: their own
+ * fate is all that tells of a better path. */
 static double video_bps(struct rmi_rtp_session *s, int64_t now_us, double target_bps) {
     struct rtps_pace *p = &s->pace;
     rtps_rate_note(&p->others, now_us, 0, false);
     const double left = (target_bps - wire_bps(p->others.sent) - wire_bps(p->others.resent)) * PAYLOAD_SHARE;
-    if (left < VIDEO_OFF_BPS)
-        p->video_off = true;
-    else if (left > VIDEO_ON_BPS)
+    if (left > VIDEO_ON_BPS || !rtps_can_pad(s) || !has_feedback(s))
         p->video_off = false;
-    return p->video_off || now_us < p->broken_until_us ? 0 : left;
+    else if (left < VIDEO_OFF_BPS)
+        p->video_off = true;
+    return p->video_off || now_us < p->broken_until_us ? 0 : fmax(left, VIDEO_OFF_BPS);
 }
 
 static bool worth_telling(const struct rmi_rtp_rate *a, const struct rmi_rtp_rate *b) {
@@ -148,15 +158,6 @@ void rtps_pace_fini(struct rmi_rtp_session *s) {
 }
 
 /* ---- sending ---- */
-
-/* Whether transport-wide feedback of what we send was negotiated, without which a probe finds nothing. */
-static bool has_feedback(const struct rmi_rtp_session *s) {
-    const struct rtps_line *line = rtps_line_of(s, s->out[RMI_RTP_VIDEO].line);
-    bool any = false;
-    for (size_t i = 0; line && i < line->codec_count; i++)
-        any = any || (line->codec[i].feedback & RMI_FB_TRANSPORT_CC);
-    return any && line->ext.twcc;
-}
 
 static bool may_probe(const struct rmi_rtp_session *s, int64_t now_us) {
     const struct rtps_pace *p = &s->pace;
@@ -355,10 +356,22 @@ void rtps_pace_report(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_ki
     rate_changed(s, now_us);
 }
 
-void rtps_pace_remb(struct rmi_rtp_session *s, int64_t now_us) {
-    if (!s->pace.on)
+/* The estimate is for the streams it lists (draft-alvestrand-rmcat-remb-03 2.2); sound that is not among them has its
+ * own. */
+void rtps_pace_remb(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtcp_item *item) {
+    struct rtps_pace *p = &s->pace;
+    double bps = (double)s->stats.remb_bps;
+    bool sound = false;
+    uint32_t ssrc;
+    if (!p->on)
         return;
-    rmi_cc_remb(&s->pace.cc, now_us, (double)s->stats.remb_bps);
+    for (size_t i = 0; !sound && rmi_rtcp_remb_at(item, i, &ssrc); i++)
+        sound = ssrc == s->out[RMI_RTP_AUDIO].ssrc;
+    if (!sound && item->count > 0) {
+        rtps_rate_note(&p->others, now_us, 0, false);
+        bps += wire_bps(p->others.sent);
+    }
+    rmi_cc_remb(&p->cc, now_us, bps);
     rate_changed(s, now_us);
 }
 

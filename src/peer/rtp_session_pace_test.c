@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "peer/rtp_session_testkit.h"
+#include <math.h>
 
 static const struct rmi_cc_limits limits = {.min_bps = 50e3, .start_bps = 500e3, .max_bps = 4e6};
 
@@ -230,8 +231,59 @@ static void the_circuit_breaker_ends_pictures_and_not_sound(void **state) {
     kit_destroy(kit);
 }
 
+static void estimate(struct kit *kit, uint64_t bps, bool of_sound_too) {
+    uint8_t out[64];
+    struct rmi_wr w = rmi_wr_init(out, sizeof out);
+    const uint32_t ssrcs[] = {KIT_SSRC_VIDEO(0), KIT_SSRC_AUDIO(0)};
+    rmi_rtcp_write_remb(&w, 1, bps, ssrcs, of_sound_too ? 2 : 1);
+    rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, out, w.pos);
+}
+
+/* As aiortc does: its estimate counts pictures only. */
+static void an_estimate_of_pictures_is_theirs_alone(void **state) {
+    (void)state;
+    struct wire w;
+    struct kit *kit = begin(11, &w);
+    run(kit, &w, 2, 150e3); /* sound of 72 kbit/s with all headers */
+    estimate(kit, 200000, true);
+    const double with_sound = kit->side[0].rate.video_bps;
+    assert_int_equal(kit->side[0].rate.limited_by, RMI_CC_BY_REMB);
+    assert_true(with_sound > 100e3 && with_sound < 130e3);
+    estimate(kit, 200000, false);
+    assert_true(fabs(kit->side[0].rate.video_bps - 200e3 * 0.94) < 2e3);
+    kit_destroy(kit);
+}
+
+/* A receiver that estimates from pictures has nothing to say while there are none: they may not end for good. */
+static void where_nothing_probes_pictures_stay_at_the_least(void **state) {
+    (void)state;
+    struct wire w;
+    struct kit *kit = begin(12, &w);
+    for (int side = 0; side < 2; side++) {
+        kit->side[side].media[0].ext[RMI_JSEP_EXT_TWCC] = kit->side[side].media[1].ext[RMI_JSEP_EXT_TWCC] = 0;
+        kit_apply(kit, side);
+    }
+    run(kit, &w, 2, 150e3);
+    estimate(kit, 60000, true);
+    assert_true(kit->side[0].rate.video_bps == 50e3);
+    const uint64_t before = w.video;
+    run(kit, &w, 3, 150e3);
+    assert_true(w.video > before + 60);
+    /* With a way to probe they do end. */
+    for (int side = 0; side < 2; side++) {
+        kit->side[side].media[0].ext[RMI_JSEP_EXT_TWCC] = kit->side[side].media[1].ext[RMI_JSEP_EXT_TWCC] =
+            KIT_EXT_TWCC;
+        kit_apply(kit, side);
+    }
+    estimate(kit, 61000, true);
+    assert_true(kit->side[0].rate.video_bps == 0);
+    kit_destroy(kit);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_estimate_of_pictures_is_theirs_alone),
+        cmocka_unit_test(where_nothing_probes_pictures_stay_at_the_least),
         cmocka_unit_test(a_large_picture_is_spread_and_sound_is_not),
         cmocka_unit_test(probes_find_a_fast_path),
         cmocka_unit_test(a_slow_link_is_filled_and_not_overrun),

@@ -125,7 +125,7 @@ static rm_err input_item(struct rmi_rtp_session *s, int64_t now_us, const struct
         break;
     case RMI_RTCP_REMB:
         s->stats.remb_bps = item->bitrate_bps < REMB_LEAST_BPS ? REMB_LEAST_BPS : item->bitrate_bps;
-        rtps_pace_remb(s, now_us);
+        rtps_pace_remb(s, now_us, item);
         break;
     case RMI_RTCP_TWCC:
         if (rmi_twcc_begin(&twcc, item) != RM_OK)
