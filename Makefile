@@ -3,9 +3,10 @@
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 SOAK_SEEDS ?= 10000
+MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test demo soak fuzz bench-peers asan tsan format install clean
+.PHONY: help build check test demo soak soak-mesh fuzz bench-peers asan tsan format install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -33,6 +34,9 @@ soak: build ## 10,000 random-fault simulations and 10,000 outages, 1,000 rooms, 
 	build/bin/sim_a_room_that_fills_at_once_is_one_mesh --seeds 1-1000
 	RM_MESH_HOURS=24 build/bin/sim_a_mesh_that_comes_and_goes_stays_small --seed 1
 
+soak-mesh: build ## ten processes, all with all, sound and pictures, for MINUTES=30 on an otherwise idle machine
+	build/bin/rmrtc bench SC-004 --minutes $(MINUTES)
+
 fuzz: ## each fuzz target for FUZZ_SECONDS=60
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-fuzz.sh
 
@@ -47,7 +51,7 @@ asan: ## unit tests and simulations under address and undefined-behaviour saniti
 tsan: ## unit and API tests under the thread sanitizer
 	cmake --preset tsan
 	ninja -C build-tsan
-	ctest --test-dir build-tsan -L 'unit|api' --output-on-failure
+	ctest --test-dir build-tsan -L 'unit|api' -LE mesh --output-on-failure
 
 format: ## clang-format on all C files
 	git ls-files -z -- '*.c' '*.h' | xargs -0 clang-format -i

@@ -25,12 +25,16 @@ struct figure {
 
 struct bench {
     bool json;
-    size_t runs; /* 1..BENCH_RUNS_MAX */
+    size_t runs;    /* 1..BENCH_RUNS_MAX */
+    size_t minutes; /* of endurance runs */
     bool all_pass;
     size_t figures;
 };
 
 #define BENCH_RUNS_MAX 100
+#define BENCH_MINUTES 1 /* after the minute in which the mesh grows */
+#define BENCH_MINUTES_FULL 30
+#define BENCH_MINUTES_MAX (24 * 60)
 
 void bench_report(struct bench *b, const struct figure *f);
 /* Limit and goal are the least, not the most. */
@@ -56,6 +60,7 @@ size_t bench_count_code(FILE *f);
 bool bench_first_picture(struct bench *b);   /* SC-001 */
 bool bench_sound(struct bench *b);           /* SC-002 */
 bool bench_pictures(struct bench *b);        /* SC-003 */
+bool bench_mesh(struct bench *b);            /* SC-004 */
 bool bench_setup(struct bench *b);           /* SC-005 */
 bool bench_sending(struct bench *b);         /* SC-006 */
 bool bench_processing(struct bench *b);      /* SC-006b */

@@ -25,6 +25,7 @@ static const struct measurement measurements[] = {
     {"SC-001", "first picture back through a blurring peer, from the start of the process", bench_first_picture},
     {"SC-002", "age of sound that comes back through it, by markers in the samples", bench_sound},
     {"SC-003", "age of pictures, 1280x720 at 30 Hz and 1.5 Mbit/s, by stamps in the pixels", bench_pictures},
+    {"SC-004", "a mesh of ten processes: what is lost, age of sound, memory, CPU; two minutes", bench_mesh},
     {"SC-005", "set-up over 200 joins on loopback: signaling ready to ICE and DTLS done", bench_setup},
     {"SC-006", "CPU of one core to send such pictures, and without the codec", bench_sending},
     {"SC-006b", "CPU of the peer that receives, decodes, blurs, encodes and sends them", bench_processing},
@@ -47,6 +48,8 @@ static void usage(FILE *out) {
             "  --runs N  of calls, whose medians count, 1..100; default 5\n"
             "  --write-test-video FILE  two seconds of the test picture as raw I420, for other programs; then ends\n"
             "  --quick   one run\n"
+            "  --full    endurance runs (SC-004) of 30 minutes\n"
+            "  --minutes N  or of so many, 1..1440; default 1\n"
             "\nCPU time is of the measured process (getrusage), without drawing the test picture.\nThe exit code is 0 "
             "only when every figure is within its limit, or its goal where it has no limit.\n");
 }
@@ -66,7 +69,7 @@ static bool measure(struct bench *b, const struct measurement *m) {
 }
 
 static bool set_option(struct bench *b, int o, const char *arg) {
-    long runs;
+    long number;
     switch (o) {
     case 'j':
         b->json = true;
@@ -75,9 +78,17 @@ static bool set_option(struct bench *b, int o, const char *arg) {
         b->runs = 1;
         return true;
     case 'n':
-        if (!parse_number("--runs", arg, 1, BENCH_RUNS_MAX, &runs))
+        if (!parse_number("--runs", arg, 1, BENCH_RUNS_MAX, &number))
             return false;
-        b->runs = (size_t)runs;
+        b->runs = (size_t)number;
+        return true;
+    case 'f':
+        b->minutes = BENCH_MINUTES_FULL;
+        return true;
+    case 'm':
+        if (!parse_number("--minutes", arg, 1, BENCH_MINUTES_MAX, &number))
+            return false;
+        b->minutes = (size_t)number;
         return true;
     default:
         return false;
@@ -95,11 +106,13 @@ static int run(int argc, char **argv) {
     static const struct option options[] = {{"json", no_argument, NULL, 'j'},
                                             {"runs", required_argument, NULL, 'n'},
                                             {"quick", no_argument, NULL, 'q'},
+                                            {"full", no_argument, NULL, 'f'},
+                                            {"minutes", required_argument, NULL, 'm'},
                                             {"write-test-video", required_argument, NULL, 'w'},
                                             {"role", no_argument, NULL, 'r'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    struct bench b = {.all_pass = true, .runs = BENCH_RUNS};
+    struct bench b = {.all_pass = true, .runs = BENCH_RUNS, .minutes = BENCH_MINUTES};
     int o;
     while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (o == 'h') {

@@ -18,6 +18,8 @@
 #define THREADS_MAX (2 * PEERS_MAX)
 #define SAMPLES_MAX 16384 /* ages kept: nine minutes of pictures; then the oldest give way */
 
+#define NOTE_EVERY_US RMI_MS(100) /* the clock of a thread is a system call */
+
 struct ages {
     double *ms;
     size_t count, next;
@@ -33,6 +35,7 @@ struct source { /* one peer */
 
 struct bringer { /* a thread that calls */
     pthread_t thread;
+    int64_t noted_us;
     double cpu_s; /* of all its life, when it last called */
 };
 
@@ -171,15 +174,17 @@ static struct source *source_of(struct sink *s, const char *peer_id) {
 }
 
 /* A thread that has ended keeps its sum, unless a new one got its number: then the sum of that counts on. */
-static void note_thread(struct sink *s) {
+static void note_thread(struct sink *s, int64_t now_us) {
     struct timespec t;
     size_t i = 0;
     while (i < s->bringer_count && !pthread_equal(s->bringers[i].thread, pthread_self()))
         i++;
-    if (i == THREADS_MAX || clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t))
+    if (i == THREADS_MAX || (i < s->bringer_count && now_us - s->bringers[i].noted_us < NOTE_EVERY_US) ||
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t))
         return;
     if (i == s->bringer_count)
         s->bringers[s->bringer_count++].thread = pthread_self();
+    s->bringers[i].noted_us = now_us;
     s->bringers[i].cpu_s = (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -225,7 +230,7 @@ void sink_media(const char *peer_id, rm_runtime_data *data, void *sink) {
     else if (source && audio)
         take_chunk(s, source, audio, now_us);
     rm_stream_session *recording = source ? recording_of(s, source) : NULL;
-    note_thread(s);
+    note_thread(s, now_us);
     pthread_mutex_unlock(&s->mutex);
     if (recording) {
         rm_transport_data input = {.data = data};
