@@ -188,6 +188,7 @@ rm_err rmi_media_create(struct rm_webrtc *t, struct rmi_media **out) {
     rmi_list_init(&m->outbox);
     rmi_list_init(&m->routes);
     rmi_list_init(&m->calls);
+    rmi_sessions_init(&m->sessions);
     atomic_init(&m->wants_media, t->config.on_media != NULL);
     pthread_mutex_init(&m->mutex, NULL);
     pthread_mutex_init(&m->pipeline_mutex, NULL);
@@ -210,6 +211,7 @@ void rmi_media_destroy(struct rmi_media **pm) {
     if (!m)
         return;
     *pm = NULL;
+    rmi_sessions_fini(m);
     rmi_media_output_destroy(&m->all);
     rmi_media_sweep_outputs(m);
     rm_pipeline_runner_destroy(&m->runner);

@@ -123,6 +123,7 @@ static void *peer_up(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp
         rate_changed(m, p, rmi_now_us(), &now);
     if (first)
         rmi_timer_set_at(m->tick, rmi_now_us() + TICK_US);
+    rmi_sessions_peer_up(p);
     return p;
 }
 
@@ -142,6 +143,7 @@ static void peer_down(void *ctx, void *peer) {
     pthread_mutex_unlock(&m->mutex);
     p->rtp = NULL;
     atomic_store(&p->closing, true);
+    rmi_sessions_peer_down(p);
     rmi_media_track_stop(&p->own[RMI_RTP_VIDEO]);
     rmi_media_wake_lane(p);
     rmi_media_refresh(m);
@@ -155,7 +157,7 @@ static void packet_in(void *ctx, void *peer, const struct rmi_rtp_in *in) {
     struct rmi_media_peer *p = peer;
     if (in->has_audio_level)
         p->audio_level = in->audio_level;
-    if (!atomic_load(&m->wants_media))
+    if (!atomic_load(&m->wants_media) && atomic_load(&m->sessions.takers[in->kind]) == 0)
         return;
     struct rmi_buf *buf = rmi_buf_alloc(sizeof(struct rmi_media_packet) + in->len, m->packets);
     if (!buf)

@@ -17,6 +17,7 @@
 #include "session/video_receiver.h"
 #include "session/video_sender.h"
 #include "webrtc/media.h"
+#include "webrtc/session_hooks.h"
 #include "webrtc/webrtc_private.h"
 #include <remotemedia/router.h>
 
@@ -209,6 +210,8 @@ struct rmi_media_peer {
 
     struct rmi_media_speech speech;
 
+    struct rmi_media_member member; /* of shared sessions */
+
     /* Sound thread. */
     struct rmi_audio_receiver *audio;
     struct rmi_av_sync sync;
@@ -262,6 +265,8 @@ struct rmi_media {
     rm_pipeline_runner *runner;
     rm_manifest *manifest;
     uint32_t pipeline_generation;
+
+    struct rmi_media_sessions sessions; /* shared ones; it says what belongs to whom */
 };
 
 /* media.c */

@@ -40,6 +40,7 @@ static void give_to_application(struct rmi_media_peer *p, rm_runtime_data *data)
 
 void rmi_media_deliver(struct rmi_media_peer *p, rm_runtime_data *data) {
     unsigned turn;
+    rmi_sessions_deliver(p, data);
     rm_stream_session *session = rmi_media_hold_session(p, &turn);
     if (!session) {
         give_to_application(p, data);

@@ -172,6 +172,12 @@ void rm_webrtc_shutdown(rm_webrtc *t) {
     pthread_mutex_unlock(&t->mutex);
 }
 
+/* Never started, and destroyed inside a callback of a session, whose end has to be waited for. */
+static void *free_main(void *ctx) {
+    free_all(ctx);
+    return NULL;
+}
+
 void rm_webrtc_destroy(rm_webrtc **pt) {
     struct rm_webrtc *t = pt ? *pt : NULL;
     if (!t)
@@ -180,7 +186,10 @@ void rm_webrtc_destroy(rm_webrtc **pt) {
     atomic_store(&t->destroying, true);
     rm_webrtc_shutdown(t);
     if (!t->has_thread) {
-        free_all(t);
+        if (!rmi_media_in_callback(t->media))
+            free_all(t);
+        else if (!pthread_create(&t->thread, NULL, free_main, t)) /* without a thread nobody can wait: it stays */
+            pthread_detach(t->thread);
     } else if (rmi_webrtc_on_network_thread(t) || rmi_media_in_callback(t->media)) {
         pthread_detach(t->thread);
         pthread_mutex_lock(&t->mutex);
