@@ -59,4 +59,40 @@ else
     holds "$(number heap_calls_per_chunk heap) <= 0.1"
     holds "$(number heap_calls_per_chunk_copying heap) >= 1"
 fi
+
+# Simulations: the median and the worst of their seeds against the pass line; a figure of a whole run as it is.
+mkdir sims
+cat >sims/sim_outages_end_within_two_seconds_of_the_networks_return <<'SIM'
+#!/bin/sh
+echo "$*" >args
+echo '{"id":"x","metric":"share","value":0.95,"unit":"share","limit":0.9,"goal":0.99,"pass":true,"goal_met":false,"n":7}'
+echo "something else"
+SIM
+cat >sims/sim_one_flow_follows_the_capacity <<'SIM'
+#!/bin/sh
+for use in 0.9 0.7 0.8; do
+    met=true
+    [ $use = 0.7 ] && met=false
+    echo '{"id":"x","metric":"use","value":'$use',"unit":"","limit":0.5,"goal":0.8,"pass":true,"goal_met":'$met',"n":1}'
+done
+SIM
+chmod +x sims/*
+"$rmrtc" bench SC-008 --sim sims --json --runs 3 >lines || fail "SC-008 of a simulation fails"
+[ "$(cat args)" = "--seeds 1-3" ] || fail "seeds: $(cat args)"
+grep -q '"id":"SC-008","metric":"share","value":0.95,.*"limit":0.9,"goal":0.99,"pass":true,"goal_met":false,"n":7}' lines ||
+    fail "SC-008: $(cat lines)"
+code=0
+"$rmrtc" bench RFC8867 --sim sims --json >lines 2>err || code=$?
+[ "$code" = 1 ] || fail "simulations that are missing: exit code $code"
+grep -q "sim_two_flows_follow_the_capacity is not in sims.*ninja" err || fail "no remedy: $(cat err)"
+[ "$(number "use, median" lines)" = 0.8 ] && grep -q '"use, median".*"limit":0.8,.*"pass":true,.*"n":3}' lines ||
+    fail "median: $(cat lines)"
+[ "$(number "use, worst" lines)" = 0.7 ] && grep -q '"use, worst".*"goal":0.8,"pass":false' lines || fail "worst: $(cat lines)"
+
+# The real ones, one seed of each. Whether a line is met is not the matter here.
+"$rmrtc" bench RFC8867 SC-008 --quick --json >lines 2>err || true
+for case in 5.1 5.2 5.3 5.4 5.5 5.6 5.7 5.8 6.3; do
+    grep -q "\"id\":\"RFC8867\",\"metric\":\"$case " lines || fail "no figure of $case: $(cat err)"
+done
+holds "$(number "recovery, 99th percentile" lines) > 0"
 echo "bench_test: passed"

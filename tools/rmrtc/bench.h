@@ -25,8 +25,10 @@ struct figure {
 
 struct bench {
     bool json;
-    size_t runs;    /* 1..BENCH_RUNS_MAX */
-    size_t minutes; /* of endurance runs */
+    size_t runs; /* 1..BENCH_RUNS_MAX */
+    bool runs_given;
+    size_t minutes;      /* of endurance runs */
+    const char *sim_dir; /* where simulations are; NULL: beside this program */
     bool all_pass;
     size_t figures;
 };
@@ -72,5 +74,7 @@ bool bench_cleanup(struct bench *b);         /* SC-012 */
 bool bench_decoding_memory(struct bench *b); /* part of SC-007 */
 bool bench_data_sim(struct bench *b);        /* DATA over links in virtual time */
 bool bench_data_real(struct bench *b);       /* DATA over loopback */
+bool bench_congestion(struct bench *b);      /* RFC8867, by simulations beside the tool */
+bool bench_outages(struct bench *b);         /* SC-008, the same way */
 
 #endif

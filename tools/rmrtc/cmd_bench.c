@@ -30,11 +30,13 @@ static const struct measurement measurements[] = {
     {"SC-006", "CPU of one core to send such pictures, and without the codec", bench_sending},
     {"SC-006b", "CPU of the peer that receives, decodes, blurs, encodes and sends them", bench_processing},
     {"SC-007", "resident memory of one connection, before codecs, and with a decoder of 720p", bench_memory},
+    {"SC-008", "recovery after 0.2 to 20 s without a network, by simulation", bench_outages},
     {"SC-009", "heap calls for a chunk of sound that passes the pipeline, against copying it", bench_heap},
     {"SC-010", "lines of code of examples/01_blur_call.c (from its folder's parent only)", bench_code},
     {"SC-011", "chunks of sound lost at 1000 a second a peer, ten peers at once", bench_rate},
     {"SC-012", "clean-up time of a participant, and what it leaves behind", bench_cleanup},
     {"DATA", "data channels: what loopback and links of known rate and loss carry", bench_data},
+    {"RFC8867", "congestion control: the cases of RFC 8867 and a mesh of ten, by simulation", bench_congestion},
 };
 #define MEASUREMENTS (sizeof measurements / sizeof measurements[0])
 
@@ -43,15 +45,17 @@ static void usage(FILE *out) {
             "usage: rmrtc bench [ID...] [OPTIONS]\n\nMeasures on this machine and prints a line for each figure:\n");
     for (size_t i = 0; i < MEASUREMENTS; i++)
         fprintf(out, "  %-8s %s\n", measurements[i].id, measurements[i].what);
-    fprintf(out,
-            "\n  --json    one JSON object a line, nothing else on standard output\n"
-            "  --runs N  of calls, whose medians count, 1..100; default 5\n"
-            "  --write-test-video FILE  two seconds of the test picture as raw I420, for other programs; then ends\n"
-            "  --quick   one run\n"
-            "  --full    endurance runs (SC-004) of 30 minutes\n"
-            "  --minutes N  or of so many, 1..1440; default 1\n"
-            "\nCPU time is of the measured process (getrusage), without drawing the test picture.\nThe exit code is 0 "
-            "only when every figure is within its limit, or its goal where it has no limit.\n");
+    fprintf(
+        out,
+        "\n  --json    one JSON object a line, nothing else on standard output\n"
+        "  --runs N  of calls, whose medians count, 1..100; default 5. Seeds of simulations; default: as in the tests\n"
+        "  --sim DIR where the simulations of SC-008 and RFC8867 are (built with the tests); default: beside rmrtc\n"
+        "  --write-test-video FILE  two seconds of the test picture as raw I420, for other programs; then ends\n"
+        "  --quick   one run\n"
+        "  --full    endurance runs (SC-004) of 30 minutes\n"
+        "  --minutes N  or of so many, 1..1440; default 1\n"
+        "\nCPU time is of the measured process (getrusage), without drawing the test picture.\nThe exit code is 0 "
+        "only when every figure is within its limit, or its goal where it has no limit.\n");
 }
 
 static const struct measurement *find(const char *id) {
@@ -76,11 +80,16 @@ static bool set_option(struct bench *b, int o, const char *arg) {
         return true;
     case 'q':
         b->runs = 1;
+        b->runs_given = true;
+        return true;
+    case 's':
+        b->sim_dir = arg;
         return true;
     case 'n':
         if (!parse_number("--runs", arg, 1, BENCH_RUNS_MAX, &number))
             return false;
         b->runs = (size_t)number;
+        b->runs_given = true;
         return true;
     case 'f':
         b->minutes = BENCH_MINUTES_FULL;
@@ -108,6 +117,7 @@ static int run(int argc, char **argv) {
                                             {"quick", no_argument, NULL, 'q'},
                                             {"full", no_argument, NULL, 'f'},
                                             {"minutes", required_argument, NULL, 'm'},
+                                            {"sim", required_argument, NULL, 's'},
                                             {"write-test-video", required_argument, NULL, 'w'},
                                             {"role", no_argument, NULL, 'r'},
                                             {"help", no_argument, NULL, 'h'},
