@@ -110,6 +110,7 @@ typedef struct rm_webrtc_config {
     bool enable_audio;                      /* negotiate Opus; default true */
     bool enable_video;                      /* negotiate video; default true */
     bool enable_data_channel;               /* negotiate data channels, and open one named "control"; default true */
+    bool enable_ecn;                        /* ECN of media (RFC 6679) where peer and path bear it; default false */
     rm_data_channel_mode data_channel_mode; /* of the channel that we open; default RM_DATA_CHANNEL_RELIABLE */
     rm_audio_codec audio_codec;             /* default RM_AUDIO_OPUS, the only one */
     rm_video_codec

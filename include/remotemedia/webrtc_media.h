@@ -82,7 +82,8 @@ typedef struct rm_stream_stats {
     double fraction_lost; /* 0..1, last report */
     double jitter_ms;
     uint64_t nack_count, pli_count, fir_count, retransmitted_packets;
-    uint64_t frames_dropped; /* out: skipped or superseded before encoding; in: incomplete or not decodable */
+    uint64_t packets_with_ce; /* marked as congestion (enable_ecn): that came; of ours, as the peer reports */
+    uint64_t frames_dropped;  /* out: skipped or superseded before encoding; in: incomplete or not decodable */
 } rm_stream_stats;
 
 typedef struct rm_media_stats {

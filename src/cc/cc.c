@@ -41,6 +41,15 @@ void rmi_cc_remb(struct rmi_cc *cc, int64_t now_us, double bps) {
     cc->ops->remb(cc->self, now_us, bps);
 }
 
+void rmi_cc_marked(struct rmi_cc *cc, int64_t now_us) {
+    if (cc->ops->marked)
+        cc->ops->marked(cc->self, now_us);
+}
+
+bool rmi_cc_answers_marks(const struct rmi_cc *cc) {
+    return cc->ops->marked != NULL;
+}
+
 void rmi_cc_set_rate(struct rmi_cc *cc, int64_t now_us, double bps) {
     cc->ops->set_rate(cc->self, now_us, bps);
 }

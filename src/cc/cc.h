@@ -59,6 +59,7 @@ struct rmi_cc_ops {
     void (*feedback)(void *self, int64_t now_us, struct rmi_cc_result *results, size_t count);
     void (*report)(void *self, int64_t now_us, double fraction_lost, int64_t rtt_us);
     void (*remb)(void *self, int64_t now_us, double bps);
+    void (*marked)(void *self, int64_t now_us); /* NULL: marks would not be answered, so nothing may be ECT */
     void (*set_rate)(void *self, int64_t now_us, double bps);
     bool (*poll_probe)(void *self, int64_t now_us, struct rmi_cc_probe *out);
     int64_t (*next_deadline)(const void *self, bool can_probe);
@@ -87,6 +88,9 @@ void rmi_cc_feedback(struct rmi_cc *cc, int64_t now_us, struct rmi_cc_result *re
 void rmi_cc_report(struct rmi_cc *cc, int64_t now_us, double fraction_lost, int64_t rtt_us);
 /* The receiver's own estimate (REMB): never above it. */
 void rmi_cc_remb(struct rmi_cc *cc, int64_t now_us, double bps);
+/* Packets of ours came marked as congestion (ECN). */
+void rmi_cc_marked(struct rmi_cc *cc, int64_t now_us);
+bool rmi_cc_answers_marks(const struct rmi_cc *cc);
 /* Others on the same bottleneck make room, or need it (cc/share.h). Within the limits. */
 void rmi_cc_set_rate(struct rmi_cc *cc, int64_t now_us, double bps);
 /* A probe that is to be sent now. False: none is due. */

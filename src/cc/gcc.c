@@ -4,6 +4,7 @@
 #include "cc/acked.h"
 #include "cc/aimd.h"
 #include "cc/alr.h"
+#include "cc/ecn.h"
 #include "cc/loss.h"
 #include "cc/pacer.h"
 #include "cc/probe_plan.h"
@@ -32,6 +33,7 @@ struct gcc {
     struct rmi_cc_acked acked;
     struct rmi_cc_loss loss;
     struct rmi_cc_alr alr;
+    struct rmi_cc_ecn ecn;
     struct rmi_cc_probe_plan plan;
     struct rmi_cc_probe_rate probes;
     bool has_feedback;
@@ -208,6 +210,16 @@ static void remb(void *self, int64_t now_us, double bps) {
     combine(g, now_us);
 }
 
+/* As a queue that grows: to 0.85 of what arrives, which is what RFC 8511 3.1 has TCP do, for a queue that marks is
+ * short. A loss of as much would be answered by less. */
+static void marked(void *self, int64_t now_us) {
+    struct gcc *g = self;
+    if (!rmi_cc_ecn_marked(&g->ecn, now_us, g->aimd.cut_us, g->rtt_us))
+        return;
+    g->reductions += rmi_cc_aimd_update(&g->aimd, now_us, RMI_CC_USAGE_OVER, g->acked.bps, g->alr.limited);
+    combine(g, now_us);
+}
+
 static void set_rate(void *self, int64_t now_us, double bps) {
     struct gcc *g = self;
     rmi_cc_aimd_set(&g->aimd, now_us, bps);
@@ -286,6 +298,7 @@ const struct rmi_cc_ops rmi_cc_gcc = {.name = "gcc",
                                       .feedback = feedback,
                                       .report = report,
                                       .remb = remb,
+                                      .marked = marked,
                                       .set_rate = set_rate,
                                       .poll_probe = poll_probe,
                                       .next_deadline = next_deadline,

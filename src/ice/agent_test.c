@@ -95,8 +95,11 @@ static void relay_only_uses_relays_only(void **state) {
     struct rmi_prng prng;
     rmi_prng_seed(&prng, 5);
     rmi_ice_destroy(&a->agent);
-    const struct rmi_ice_config config = {
-        .rng = rmi_prng_rng(&prng), .sink = {wire_send, a}, .controlling = true, .relay_only = true, .tag = 9};
+    const struct rmi_ice_config config = {.rng = rmi_prng_rng(&prng),
+                                          .sink = {.send = wire_send, .ctx = a},
+                                          .controlling = true,
+                                          .relay_only = true,
+                                          .tag = 9};
     assert_int_equal(rmi_ice_create(&config, &a->agent), RM_OK);
     wire_base_add(a, 1, wire_cand(RMI_CAND_HOST, "192.0.2.1:1000", 1), NULL);
     wire_base_add(a, 2, wire_cand(RMI_CAND_RELAY, "198.51.100.1:3000", 0), NULL);

@@ -145,7 +145,7 @@ static struct wire *wire_new(uint64_t seed, bool first_controls, bool second_con
         rmi_prng_seed(&e->prng, seed * 2 + (uint64_t)i + 77);
         const struct rmi_ice_config config = {.rng = rmi_prng_rng(&e->prng),
                                               .name = i ? "bob" : "alice",
-                                              .sink = {wire_send, e},
+                                              .sink = {.send = wire_send, .ctx = e},
                                               .controlling = i ? second_controls : first_controls,
                                               .tag = 0x11110000u + (uint32_t)i};
         assert_int_equal(rmi_ice_create(&config, &e->agent), RM_OK);

@@ -482,9 +482,13 @@ enum rmi_gather_verdict rmi_gather_input(struct rmi_gather *g, int64_t now_us, r
     return mine || is_server(g, from) || relay_owns(g, data, len) ? RMI_GATHER_CONSUMED : RMI_GATHER_NOT_MINE;
 }
 
+bool rmi_gather_is_relay(rmi_base_id base) {
+    return base >= GATHER_RELAY_BASE;
+}
+
 void rmi_gather_send(struct rmi_gather *g, int64_t now_us, rmi_base_id base, const struct rmi_addr *to, uint8_t *data,
                      size_t len) {
-    if (base < GATHER_RELAY_BASE) {
+    if (!rmi_gather_is_relay(base)) {
         g->cfg.sink.send(g->cfg.sink.ctx, base, to, data, len);
         return;
     }

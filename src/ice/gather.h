@@ -99,6 +99,9 @@ enum rmi_gather_verdict rmi_gather_input(struct rmi_gather *g, int64_t now_us, r
 void rmi_gather_send(struct rmi_gather *g, int64_t now_us, rmi_base_id base, const struct rmi_addr *to, uint8_t *data,
                      size_t len);
 
+/* Whether what is sent from this base goes through a relay. */
+bool rmi_gather_is_relay(rmi_base_id base);
+
 int64_t rmi_gather_next_deadline(const struct rmi_gather *g); /* RMI_NEVER = none */
 void rmi_gather_timeout(struct rmi_gather *g, int64_t now_us);
 bool rmi_gather_poll_event(struct rmi_gather *g, struct rmi_gather_event *out);

@@ -58,6 +58,7 @@ static rm_err create_negotiation(struct rmi_pc *pc) {
         .polite = pc->config.polite,
         .prefer_first = true,
         .data_channel = pc->config.data,
+        .ecn = pc->config.ecn,
         .no_audio = !pc->config.audio,
         .no_video = !pc->config.video,
         .cname = pc->config.stream_id,
@@ -270,8 +271,8 @@ void rmi_pc_base_gone(struct rmi_pc *pc, int64_t now_us, rmi_base_id base) {
     rmi_pc_update(pc);
 }
 
-void rmi_pc_input(struct rmi_pc *pc, int64_t now_us, rmi_base_id base, const struct rmi_addr *from, uint8_t *data,
-                  size_t len) {
+void rmi_pc_input(struct rmi_pc *pc, int64_t now_us, rmi_base_id base, const struct rmi_addr *from, enum rmi_ecn ecn,
+                  uint8_t *data, size_t len) {
     pc->now_us = now_us;
     if (pc->state >= RMI_PC_FAILED)
         return;
@@ -293,7 +294,7 @@ void rmi_pc_input(struct rmi_pc *pc, int64_t now_us, rmi_base_id base, const str
             pc->stats.drop_unvalidated++;
             return;
         }
-        rmi_pc_secure_media(pc, base, from, kind == RMI_PACKET_RTCP, data, len);
+        rmi_pc_secure_media(pc, base, from, kind == RMI_PACKET_RTCP, ecn, data, len);
         return; /* media changes no state but liveness, which the timer looks at */
     default:
         pc->stats.drop_unknown++;

@@ -42,6 +42,7 @@ struct rmi_pc_config {
     bool polite;                /* perfect negotiation role */
     bool relay_only;
     bool audio, video, data;            /* media sections to offer */
+    bool ecn;                           /* of media, where the remote wants it, too */
     enum rmi_jsep_codec_id video_first; /* preferred video codec */
     int64_t liveness_us;                /* 0 = 2 s */
     int64_t ice_timeout_us;             /* 0 = 10 s */
@@ -91,8 +92,8 @@ struct rmi_pc_stats {
     uint64_t dtls_stashed;     /* early DTLS kept until its pair was validated */
 };
 
-/* Receives unprotected packets: `data` is valid and writable during the call. */
-typedef void (*rmi_pc_packet_fn)(void *ctx, int64_t now_us, bool rtcp, uint8_t *data, size_t len);
+/* Receives unprotected packets with the ECN field they came with: `data` is valid and writable during the call. */
+typedef void (*rmi_pc_packet_fn)(void *ctx, int64_t now_us, bool rtcp, enum rmi_ecn ecn, uint8_t *data, size_t len);
 
 rm_err rmi_pc_create(const struct rmi_pc_config *config, int64_t now_us, struct rmi_pc **out);
 void rmi_pc_destroy(struct rmi_pc **pc);
@@ -128,11 +129,13 @@ void rmi_pc_repost_candidates(struct rmi_pc *pc);
 rm_err rmi_pc_offer_lost(struct rmi_pc *pc, int64_t now_us);
 void rmi_pc_base_gone(struct rmi_pc *pc, int64_t now_us, rmi_base_id base);
 
-void rmi_pc_input(struct rmi_pc *pc, int64_t now_us, rmi_base_id base, const struct rmi_addr *from, uint8_t *data,
-                  size_t len);
+void rmi_pc_input(struct rmi_pc *pc, int64_t now_us, rmi_base_id base, const struct rmi_addr *from, enum rmi_ecn ecn,
+                  uint8_t *data, size_t len);
 /* One RTP or RTCP packet in the clear, in a buffer with RMI_HEADROOM in front and `cap` bytes in all, protected in
  * place and sent. RM_E_STATE: not connected. */
 rm_err rmi_pc_send(struct rmi_pc *pc, int64_t now_us, bool rtcp, uint8_t *data, size_t len, size_t cap);
+/* One RTP packet likewise, as ECT(0) where the sink can do that. */
+rm_err rmi_pc_send_ect(struct rmi_pc *pc, int64_t now_us, uint8_t *data, size_t len, size_t cap);
 
 int64_t rmi_pc_next_deadline(const struct rmi_pc *pc);
 void rmi_pc_timeout(struct rmi_pc *pc, int64_t now_us);

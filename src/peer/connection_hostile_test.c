@@ -59,13 +59,13 @@ static void damaged_copies_first(struct tk_table *t, struct tk_datagram *d) {
     s->seen++;
     for (size_t n = 0; n < d->len; n += 1 + n / 64) {
         memcpy(copy, d->data, n);
-        rmi_pc_input(to->pc, t->now_us, TK_BASE, &t->side[!d->to].addr, copy, n);
+        rmi_pc_input(to->pc, t->now_us, TK_BASE, &t->side[!d->to].addr, RMI_ECN_NOT_ECT, copy, n);
         /* A bit flipped inside a handshake message is the peer's own voice gone wrong: DTLS 1.2 has no way to tell
          * before its Finished, so those may end the handshake. Its record header, and everything else, must not. */
         size_t at = handshake ? n % 13 : n;
         memcpy(copy, d->data, d->len);
         copy[at] ^= (uint8_t)(1u << (n % 8));
-        rmi_pc_input(to->pc, t->now_us, TK_BASE, &t->side[!d->to].addr, copy, d->len);
+        rmi_pc_input(to->pc, t->now_us, TK_BASE, &t->side[!d->to].addr, RMI_ECN_NOT_ECT, copy, d->len);
         tk_take_events(to);
     }
 }
@@ -117,7 +117,7 @@ static void only_validated_sources_are_heard(void **state) {
         rmi_pc_get_stats(t.side[1].pc, &before);
         data[0] = kind == 0 ? 22 : 0x80;
         data[1] = kind == 2 ? 200 : kind == 1 ? 111 : 0xfe;
-        rmi_pc_input(t.side[1].pc, t.now_us, TK_BASE, &stranger, data, sizeof data);
+        rmi_pc_input(t.side[1].pc, t.now_us, TK_BASE, &stranger, RMI_ECN_NOT_ECT, data, sizeof data);
         rmi_pc_get_stats(t.side[1].pc, &after);
         assert_int_equal(after.drop_unvalidated, before.drop_unvalidated + 1);
     }

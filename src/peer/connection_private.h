@@ -101,8 +101,8 @@ void rmi_pc_update(struct rmi_pc *pc); /* after any mutation: drains ICE and DTL
 void rmi_pc_secure_step(struct rmi_pc *pc); /* starts DTLS when it may, drains its events */
 void rmi_pc_secure_input(struct rmi_pc *pc, rmi_base_id base, const struct rmi_addr *from, const uint8_t *data,
                          size_t len);
-void rmi_pc_secure_media(struct rmi_pc *pc, rmi_base_id base, const struct rmi_addr *from, bool rtcp, uint8_t *data,
-                         size_t len);
+void rmi_pc_secure_media(struct rmi_pc *pc, rmi_base_id base, const struct rmi_addr *from, bool rtcp, enum rmi_ecn ecn,
+                         uint8_t *data, size_t len);
 void rmi_pc_echo_timeout(struct rmi_pc *pc);
 int64_t rmi_pc_echo_deadline(const struct rmi_pc *pc);
 void rmi_pc_secure_fini(struct rmi_pc *pc);

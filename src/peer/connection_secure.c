@@ -12,14 +12,15 @@
 #define ECHO_MIN_RTT_US RMI_MS(100)
 #define ECHO_GAP_US RMI_MS(20)
 
-static void send_routed(struct rmi_pc *pc, uint8_t *data, size_t len) {
+static void send_routed(struct rmi_pc *pc, uint8_t *data, size_t len, bool ect) {
+    const struct rmi_sink *sink = &pc->config.sink;
     rmi_base_id base;
     struct rmi_addr to;
     if (!rmi_ice_route(pc->ice, &base, &to))
         return;
     pc->stats.packets_out++;
     pc->stats.bytes_out += len;
-    pc->config.sink.send(pc->config.sink.ctx, base, &to, data, len);
+    (ect && sink->send_ect ? sink->send_ect : sink->send)(sink->ctx, base, &to, data, len);
 }
 
 static void dtls_send(void *ctx, uint8_t *data, size_t len) {
@@ -36,7 +37,7 @@ static void dtls_send(void *ctx, uint8_t *data, size_t len) {
             memcpy(e->data + RMI_HEADROOM, data, len);
         }
     }
-    send_routed(pc, data, len);
+    send_routed(pc, data, len, false);
 }
 
 int64_t rmi_pc_echo_deadline(const struct rmi_pc *pc) {
@@ -46,7 +47,7 @@ int64_t rmi_pc_echo_deadline(const struct rmi_pc *pc) {
 void rmi_pc_echo_timeout(struct rmi_pc *pc) {
     size_t sent = 0;
     while (sent < pc->echo_count && pc->echo[sent].due_us <= pc->now_us) {
-        send_routed(pc, pc->echo[sent].data + RMI_HEADROOM, pc->echo[sent].len);
+        send_routed(pc, pc->echo[sent].data + RMI_HEADROOM, pc->echo[sent].len, false);
         sent++;
     }
     if (!sent)
@@ -191,8 +192,8 @@ void rmi_pc_secure_input(struct rmi_pc *pc, rmi_base_id base, const struct rmi_a
     rmi_dtls_input(pc->dtls, pc->now_us, data, len);
 }
 
-void rmi_pc_secure_media(struct rmi_pc *pc, rmi_base_id base, const struct rmi_addr *from, bool rtcp, uint8_t *data,
-                         size_t len) {
+void rmi_pc_secure_media(struct rmi_pc *pc, rmi_base_id base, const struct rmi_addr *from, bool rtcp, enum rmi_ecn ecn,
+                         uint8_t *data, size_t len) {
     rm_err err = RM_E_STATE;
     if (pc->srtp)
         err = rtcp ? rmi_srtp_unprotect_rtcp(pc->srtp, data, &len) : rmi_srtp_unprotect_rtp(pc->srtp, data, &len);
@@ -204,7 +205,7 @@ void rmi_pc_secure_media(struct rmi_pc *pc, rmi_base_id base, const struct rmi_a
     if (!rtcp)
         pc->media_us = pc->now_us;
     if (pc->on_packet)
-        pc->on_packet(pc->on_packet_ctx, pc->now_us, rtcp, data, len);
+        pc->on_packet(pc->on_packet_ctx, pc->now_us, rtcp, ecn, data, len);
 }
 
 rm_err rmi_pc_send_data(struct rmi_pc *pc, int64_t now_us, const uint8_t *data, size_t len) {
@@ -214,15 +215,24 @@ rm_err rmi_pc_send_data(struct rmi_pc *pc, int64_t now_us, const uint8_t *data, 
     return rmi_dtls_send(pc->dtls, now_us, data, len);
 }
 
-rm_err rmi_pc_send(struct rmi_pc *pc, int64_t now_us, bool rtcp, uint8_t *data, size_t len, size_t cap) {
+static rm_err send_media(struct rmi_pc *pc, int64_t now_us, bool rtcp, bool ect, uint8_t *data, size_t len,
+                         size_t cap) {
     pc->now_us = now_us;
     if (!pc->srtp || pc->state != RMI_PC_CONNECTED)
         return RM_E_STATE;
     rm_err err =
         rtcp ? rmi_srtp_protect_rtcp(pc->srtp, data, &len, cap) : rmi_srtp_protect_rtp(pc->srtp, data, &len, cap);
     if (!err)
-        send_routed(pc, data, len);
+        send_routed(pc, data, len, ect);
     if (!err && !rtcp)
         pc->media_us = now_us;
     return err;
+}
+
+rm_err rmi_pc_send(struct rmi_pc *pc, int64_t now_us, bool rtcp, uint8_t *data, size_t len, size_t cap) {
+    return send_media(pc, now_us, rtcp, false, data, len, cap);
+}
+
+rm_err rmi_pc_send_ect(struct rmi_pc *pc, int64_t now_us, uint8_t *data, size_t len, size_t cap) {
+    return send_media(pc, now_us, false, true, data, len, cap);
 }

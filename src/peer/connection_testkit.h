@@ -71,8 +71,9 @@ static inline void tk_send(void *ctx, rmi_base_id base, const struct rmi_addr *t
     memcpy(d->data, data, len);
 }
 
-static inline void tk_packet(void *ctx, int64_t now_us, bool rtcp, uint8_t *data, size_t len) {
+static inline void tk_packet(void *ctx, int64_t now_us, bool rtcp, enum rmi_ecn ecn, uint8_t *data, size_t len) {
     struct tk_side *s = ctx;
+    (void)ecn;
     (void)now_us;
     (void)rtcp;
     (void)data;
@@ -144,7 +145,7 @@ static inline void tk_open(struct tk_table *t, const struct rmi_pc_config *overr
         c.rng = t->rng;
         c.video_first = RMI_JSEP_VP9;
         c.name = names[!i];
-        c.sink = (struct rmi_sink){tk_send, s};
+        c.sink = (struct rmi_sink){.send = tk_send, .ctx = s};
         c.mux = s->mux;
         c.mux_owner = s;
         c.cert = s->cert;
@@ -184,7 +185,7 @@ static inline void tk_deliver(struct tk_table *t) {
         if (!d.len)
             continue;
         struct tk_side *s = &t->side[d.to];
-        rmi_pc_input(s->pc, t->now_us, TK_BASE, &t->side[!d.to].addr, d.data, d.len);
+        rmi_pc_input(s->pc, t->now_us, TK_BASE, &t->side[!d.to].addr, RMI_ECN_NOT_ECT, d.data, d.len);
         tk_take_events(s);
     }
 }

@@ -51,6 +51,16 @@ static void send_from_peer(void *ctx, rmi_base_id base, const struct rmi_addr *t
     rmi_gather_send(ep->gather, ep->now_us, base, to, data, len);
 }
 
+/* A relay sends datagrams of its own, so that marks on ours would end there (RFC 8656 12). */
+static void send_from_peer_ect(void *ctx, rmi_base_id base, const struct rmi_addr *to, uint8_t *data, size_t len) {
+    struct rmi_endpoint *ep = ctx;
+    const struct rmi_sink *sink = &ep->config.io.sink;
+    if (rmi_gather_is_relay(base))
+        rmi_gather_send(ep->gather, ep->now_us, base, to, data, len);
+    else
+        sink->send_ect(sink->ctx, base, to, data, len);
+}
+
 static void feed_candidates(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
     struct rmi_candidate cands[RMI_ICE_LOCAL_MAX];
     rmi_base_id bases[RMI_ICE_LOCAL_MAX];
@@ -79,7 +89,9 @@ rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offere
         .rng = ep->config.rng,
         .log = ep->config.log,
         .name = p->id,
-        .sink = {send_from_peer, ep},
+        .sink = {.send = send_from_peer,
+                 .ctx = ep,
+                 .send_ect = ep->config.io.sink.send_ect ? send_from_peer_ect : NULL},
         .mux = ep->mux,
         .mux_owner = p,
         .cert = own ? own : ep->config.cert,
@@ -89,6 +101,7 @@ rm_err rmi_ep_add_peer(struct rmi_endpoint *ep, const char *peer_id, bool offere
         .audio = ep->config.audio,
         .video = ep->config.video,
         .data = ep->config.data,
+        .ecn = ep->config.ecn,
         .video_first = ep->config.video_first,
         .liveness_us = ep->config.liveness_us,
         .ice_timeout_us = ep->config.ice_timeout_us,
@@ -417,7 +430,7 @@ void rmi_endpoint_release_gathering(struct rmi_endpoint *ep, int64_t now_us) {
 }
 
 void rmi_endpoint_datagram(struct rmi_endpoint *ep, int64_t now_us, rmi_base_id base, const struct rmi_addr *from,
-                           uint8_t *data, size_t len) {
+                           enum rmi_ecn ecn, uint8_t *data, size_t len) {
     ep->now_us = now_us;
     ep->stats.datagrams_in++;
     struct rmi_gather_inner inner = {.base = base, .from = *from, .data = data, .len = len};
@@ -436,7 +449,7 @@ void rmi_endpoint_datagram(struct rmi_endpoint *ep, int64_t now_us, rmi_base_id 
         ep->stats.datagrams_unowned++;
         return;
     }
-    rmi_pc_input(p->pc, now_us, inner.base, &inner.from, inner.data, inner.len);
+    rmi_pc_input(p->pc, now_us, inner.base, &inner.from, ecn, inner.data, inner.len);
     rmi_ep_drain_peer(ep, p);
     rmi_ep_drain_signaling(ep);
 }

@@ -23,7 +23,7 @@ struct rmi_endpoint;
 
 /* What the endpoint asks of its surroundings. Called from inside its functions; must not call back into it. */
 struct rmi_endpoint_io {
-    struct rmi_sink sink;            /* datagrams; base is a host base */
+    struct rmi_sink sink;            /* datagrams; base is a host base. With send_ect for ECN */
     void (*socket_open)(void *ctx);  /* open the signaling WebSocket, answer with rmi_endpoint_signaling_up/_down */
     void (*socket_close)(void *ctx); /* no answer is due */
     void (*socket_send)(void *ctx, const char *text, size_t len);
@@ -85,8 +85,9 @@ struct rmi_endpoint_config {
     bool channels_unreliable;              /* ours is unordered and nothing is sent twice */
     struct rmi_cc_limits rates;            /* of each connection's media; zeros: no congestion control */
     const struct rmi_cc_ops *cc;           /* NULL: rmi_cc_gcc */
-    int64_t sound_wait_us;                 /* see peer/rtp_session.h */
-    bool rtcp_reports;                     /* see peer/rtp_session.h */
+    bool ecn;              /* of media, where the remote wants it, too: rmi_endpoint_datagram is told the ECN fields */
+    int64_t sound_wait_us; /* see peer/rtp_session.h */
+    bool rtcp_reports;     /* see peer/rtp_session.h */
     int64_t rtcp_interval_us;
     int64_t unix_offset_us;
 };
@@ -146,7 +147,7 @@ void rmi_endpoint_hold_gathering(struct rmi_endpoint *ep);
 void rmi_endpoint_release_gathering(struct rmi_endpoint *ep, int64_t now_us);
 
 void rmi_endpoint_datagram(struct rmi_endpoint *ep, int64_t now_us, rmi_base_id base, const struct rmi_addr *from,
-                           uint8_t *data, size_t len);
+                           enum rmi_ecn ecn, uint8_t *data, size_t len);
 /* Around datagrams that came together: what data channels have to answer and to tell goes out at the end, or every few
  * dozen packets. Other calls in between are fine. */
 void rmi_endpoint_batch_begin(struct rmi_endpoint *ep);

@@ -7,6 +7,11 @@ static rm_err send_packet(void *ctx, int64_t now_us, bool rtcp, uint8_t *data, s
     return rmi_pc_send(p->pc, now_us, rtcp, data, len, cap);
 }
 
+static rm_err send_ect(void *ctx, int64_t now_us, uint8_t *data, size_t len, size_t cap) {
+    struct rmi_ep_peer *p = ctx;
+    return rmi_pc_send_ect(p->pc, now_us, data, len, cap);
+}
+
 static void on_media(void *ctx, const struct rmi_rtp_in *packet) {
     struct rmi_ep_peer *p = ctx;
     const struct rmi_endpoint_media_ops *m = &p->ep->config.media;
@@ -35,9 +40,9 @@ static void on_rate(void *ctx, int64_t now_us, const struct rmi_rtp_rate *rate) 
         m->rate(m->ctx, p->media, now_us, rate);
 }
 
-static void on_packet(void *ctx, int64_t now_us, bool rtcp, uint8_t *data, size_t len) {
+static void on_packet(void *ctx, int64_t now_us, bool rtcp, enum rmi_ecn ecn, uint8_t *data, size_t len) {
     struct rmi_ep_peer *p = ctx;
-    rmi_rtp_session_input(p->rtp, now_us, rtcp, data, len);
+    rmi_rtp_session_input(p->rtp, now_us, rtcp, ecn, data, len);
 }
 
 rm_err rmi_ep_media_open(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
@@ -48,6 +53,7 @@ rm_err rmi_ep_media_open(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
         .log = ep->config.log,
         .name = p->id,
         .ops = {.send = send_packet,
+                .send_ect = ep->config.io.sink.send_ect ? send_ect : NULL,
                 .on_media = on_media,
                 .on_key_request = on_key_request,
                 .on_sender_report = on_sender_report,

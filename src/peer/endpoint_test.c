@@ -71,7 +71,7 @@ static void open_bench_full(struct bench *b, const char *peer_id, uint32_t max_p
     assert_int_equal(rmi_dtls_cert_create(RMT_VIRTUAL_EPOCH_S + 1000, &b->cert), RM_OK);
     struct rmi_endpoint_config c = {
         .rng = rmi_prng_rng(&b->prng),
-        .io = {.sink = {on_send, b},
+        .io = {.sink = {.send = on_send, .ctx = b},
                .socket_open = on_open,
                .socket_close = on_close,
                .socket_send = on_text,
@@ -377,7 +377,7 @@ static void noise_is_survived(void **state) {
     for (size_t n = 0; n < 1500; n++) {
         struct rmi_rng rng = rmi_prng_rng(&b.prng);
         rmi_rng_fill(&rng, data, n);
-        rmi_endpoint_datagram(b.ep, b.now_us, 1, &from, data, n);
+        rmi_endpoint_datagram(b.ep, b.now_us, 1, &from, RMI_ECN_NOT_ECT, data, n);
     }
     struct rmi_endpoint_stats stats;
     rmi_endpoint_get_stats(b.ep, &stats);

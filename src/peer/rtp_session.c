@@ -122,6 +122,7 @@ static void copy_line(struct rmi_rtp_session *s, struct rtps_line *line, const s
     (void)snprintf(line->mid, sizeof line->mid, "%s", m->mid ? m->mid : "");
     (void)snprintf(line->cname, sizeof line->cname, "%s", m->cname ? m->cname : "");
     copy_codecs(s, line, m);
+    rtps_ecn_negotiated(line, m);
     line->sends = line->codec_count > 0 && (m->direction & RMI_DIR_SEND_BIT);
     line->receives = line->codec_count > 0 && (m->direction & RMI_DIR_RECV_BIT);
     for (size_t i = 0; i < m->remote_ssrc_count && line->remote_count < RMI_SDP_SSRC_MAX; i++)
@@ -241,6 +242,7 @@ void rmi_rtp_session_negotiated(struct rmi_rtp_session *s, int64_t now_us, const
         s->twcc_at = RMI_NEVER;
     }
     rtps_pace_negotiated(s, now_us);
+    rtps_ecn_start(s, now_us);
 }
 
 bool rmi_rtp_session_send_format(const struct rmi_rtp_session *s, enum rmi_rtp_kind kind,
@@ -264,11 +266,12 @@ bool rmi_rtp_session_accepts(const struct rmi_rtp_session *s, enum rmi_payload_f
 
 /* ---- input and time ---- */
 
-void rmi_rtp_session_input(struct rmi_rtp_session *s, int64_t now_us, bool rtcp, uint8_t *data, size_t len) {
+void rmi_rtp_session_input(struct rmi_rtp_session *s, int64_t now_us, bool rtcp, enum rmi_ecn ecn, uint8_t *data,
+                           size_t len) {
     if (rtcp)
         rtps_input_rtcp(s, now_us, data, len);
     else
-        rtps_input_rtp(s, now_us, data, len);
+        rtps_input_rtp(s, now_us, ecn, data, len);
     if (rtcp && s->pace.on)
         (void)rtps_pace_run(s, now_us); /* repairs, or a faster pace */
 }
@@ -308,6 +311,8 @@ void rmi_rtp_session_get_stats(const struct rmi_rtp_session *s, struct rmi_rtp_s
     *out = s->stats;
     out->rtt_us = s->rtt_us;
     out->available_outgoing_bps = s->pace.told.target_bps;
+    out->ecn = s->ecn.path.state;
+    out->ecn_failures = s->ecn.path.failures;
     out->pacer_dropped = s->pace.pacer.dropped;
     out->pacer_delay_us = rmi_pacer_delay_us(&s->pace.pacer, s->pace.pacer.now_us);
     for (int k = 0; k < RMI_RTP_KINDS; k++) {

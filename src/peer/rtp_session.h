@@ -5,7 +5,9 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "cc/share.h"
+#include "net/datagram.h"
 #include "rtp/batch.h"
+#include "rtp/ecn.h"
 #include "rtp/ext.h"
 #include "sdp/jsep.h"
 #include <remotemedia/error.h>
@@ -48,6 +50,8 @@ struct rmi_rtp_rate {
 struct rmi_rtp_session_ops {
     /* As rmi_pc_send: `data` has RMI_HEADROOM in front and `cap` bytes. */
     rm_err (*send)(void *ctx, int64_t now_us, bool rtcp, uint8_t *data, size_t len, size_t cap);
+    /* The same for RTP, as ECT(0). NULL: no ECN, whatever was negotiated. */
+    rm_err (*send_ect)(void *ctx, int64_t now_us, uint8_t *data, size_t len, size_t cap);
     void (*on_media)(void *ctx, const struct rmi_rtp_in *packet);
     /* The remote wants a key frame of ours (PLI or FIR, coalesced: at most one call each 300 ms). */
     void (*on_key_request)(void *ctx, int64_t now_us);
@@ -91,8 +95,9 @@ bool rmi_rtp_session_send_format(const struct rmi_rtp_session *s, enum rmi_rtp_k
  * valid until the next negotiation. */
 bool rmi_rtp_session_accepts(const struct rmi_rtp_session *s, enum rmi_payload_format format, const char **fmtp);
 
-/* One unprotected packet from the connection (rmi_pc_on_packet). */
-void rmi_rtp_session_input(struct rmi_rtp_session *s, int64_t now_us, bool rtcp, uint8_t *data, size_t len);
+/* One unprotected packet from the connection (rmi_pc_on_packet), with the ECN field it came with. */
+void rmi_rtp_session_input(struct rmi_rtp_session *s, int64_t now_us, bool rtcp, enum rmi_ecn ecn, uint8_t *data,
+                           size_t len);
 /* Sends every packet of a batch; of pictures, with congestion control, those that may leave now, the others in their
  * time. RM_E_STATE: not connected (of pictures, on_key_request is called when it works again);
  * RM_E_UNSUPPORTED: the format is not negotiated. */
@@ -123,6 +128,7 @@ struct rmi_rtp_stream_stats {
     double loss;             /* out: of all that we send, 0..1, smoothed; by transport-wide feedback or reports */
     int64_t jitter_us;       /* in: ours; out: as the remote reports */
     uint64_t nacks, plis, firs, retransmitted, rtx_packets, key_frames;
+    uint64_t ce;        /* packets marked as congestion: that came; of ours, as the remote reports */
     uint64_t redundant; /* copies of sound (RFC 2198): sent; received and of use */
     /* in: unknown payload type, a stranger's SSRC, far out of sequence, came already by the other way (first-hand or
      * retransmitted); out: asked for again and not sent (no RTX, too old, too soon, over the budget). */
@@ -136,6 +142,8 @@ struct rmi_rtp_session_stats {
     int64_t pacer_delay_us;        /* of the packet that waited longest and still does */
     uint64_t probes, padding_packets, padding_bytes, pacer_dropped, breaker_trips;
     uint64_t rtcp_in, rtcp_out, rtcp_malformed, rtp_malformed, twcc_sent, twcc_received;
+    enum rmi_ecn_state ecn; /* of what we send */
+    uint32_t ecn_failures;
     uint64_t rtp_unknown; /* packets of no section of ours, and our own that came back */
 };
 void rmi_rtp_session_get_stats(const struct rmi_rtp_session *s, struct rmi_rtp_session_stats *out);

@@ -159,7 +159,7 @@ static void a_nack_storm_is_no_amplifier(void **state) {
             for (size_t n = 0; n < 1024; n++)
                 seq[n] = (uint16_t)((size_t)(i * 10 + times) * 1024 + n);
             (void)rmi_rtcp_write_nack(&w, 1, KIT_SSRC_VIDEO(0), seq, 1024);
-            rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, storm, w.pos);
+            rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, RMI_ECN_NOT_ECT, storm, w.pos);
         }
     }
     const struct kit_side *a = &kit->side[0];
@@ -176,7 +176,7 @@ static void a_nack_storm_is_no_amplifier(void **state) {
     for (int times = 0; times < 20; times++) {
         struct rmi_wr w = rmi_wr_init(storm, sizeof storm);
         assert_int_equal(rmi_rtcp_write_nack(&w, 1, KIT_SSRC_VIDEO(0), &kit->side[1].last.seq, 1), 1);
-        rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, storm, w.pos);
+        rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, RMI_ECN_NOT_ECT, storm, w.pos);
     }
     assert_int_equal(a->rtx_out, before + 1);
     kit_destroy(kit);
@@ -207,7 +207,7 @@ static void input_pli(struct kit *kit) {
     uint8_t out[64];
     struct rmi_wr w = rmi_wr_init(out, sizeof out);
     rmi_rtcp_write_pli(&w, 1, KIT_SSRC_VIDEO(0));
-    rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, out, w.pos);
+    rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, RMI_ECN_NOT_ECT, out, w.pos);
 }
 
 /* Of a storm one request in 300 ms is passed on; one that knows of the key frame in between is not forgotten. */
@@ -262,7 +262,7 @@ static void fir_where_pli_is_not_spoken(void **state) {
     uint8_t out[64];
     struct rmi_wr w = rmi_wr_init(out, sizeof out);
     rmi_rtcp_write_fir(&w, 1, KIT_SSRC_VIDEO(0), seen.fir_seq);
-    rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, out, w.pos);
+    rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, RMI_ECN_NOT_ECT, out, w.pos);
     assert_int_equal(kit->side[0].key_requests, 2);
     /* neither negotiated: silence */
     video->codecs[0].feedback = RMI_FB_NACK;
@@ -401,7 +401,7 @@ static void estimates_have_a_floor(void **state) {
         struct rmi_wr w = rmi_wr_init(out, sizeof out);
         const uint32_t ssrc = KIT_SSRC_VIDEO(0);
         rmi_rtcp_write_remb(&w, 1, cases[i].told, &ssrc, 1);
-        rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, out, w.pos);
+        rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, RMI_ECN_NOT_ECT, out, w.pos);
         const uint64_t kept = kit_stats(kit, 0).remb_bps;
         assert_true(kept <= cases[i].kept && kept >= cases[i].kept - cases[i].kept / 1000); /* an 18-bit mantissa */
     }

@@ -25,7 +25,7 @@ static void input(struct kit *kit, const struct rmi_rtp_packet *p) {
     uint8_t out[RMI_DATAGRAM_MTU];
     const size_t len = rmi_rtp_write(p, out, sizeof out);
     assert_true(len > 0);
-    rmi_rtp_session_input(kit->side[1].session, kit->now_us, false, out, len);
+    rmi_rtp_session_input(kit->side[1].session, kit->now_us, false, RMI_ECN_NOT_ECT, out, len);
     kit_run_for(kit, 100);
 }
 
@@ -262,7 +262,7 @@ static void stragglers_do_not_undo_a_bye(void **state) {
     for (int times = 0; times < 3; times++) {
         struct rmi_wr w = rmi_wr_init(bye, sizeof bye);
         rmi_rtcp_write_bye(&w, ssrcs, 4, "because");
-        rmi_rtp_session_input(kit->side[1].session, kit->now_us, true, bye, w.pos);
+        rmi_rtp_session_input(kit->side[1].session, kit->now_us, true, RMI_ECN_NOT_ECT, bye, w.pos);
     }
     assert_int_equal(kit->side[1].byes[RMI_RTP_VIDEO], 1);
     input_plain(kit, KIT_PT_VP8, KIT_SSRC_VIDEO(0), 2);
@@ -292,7 +292,7 @@ static void lying_reports(void **state) {
                                           .last_sr = (uint32_t)rmi_prng_next(&prng),
                                           .delay_since_sr = (uint32_t)rmi_prng_next(&prng)};
         rmi_rtcp_write_rr(&w, 7, &r, 1);
-        rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, out, w.pos);
+        rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, RMI_ECN_NOT_ECT, out, w.pos);
     }
     const struct rmi_rtp_session_stats stats = kit_stats(kit, 0);
     assert_in_range(stats.rtt_us, 1, RMI_SEC(60));
@@ -313,7 +313,7 @@ static void read_hostile(const uint8_t *data, size_t len, void *ctx) {
     assert_non_null(copy);
     if (len)
         memcpy(copy, data, len);
-    rmi_rtp_session_input(t->kit->side[1].session, t->kit->now_us, t->rtcp, copy, len);
+    rmi_rtp_session_input(t->kit->side[1].session, t->kit->now_us, t->rtcp, RMI_ECN_NOT_ECT, copy, len);
     free(copy);
     kit_run_for(t->kit, 50);
 }

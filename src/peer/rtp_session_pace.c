@@ -328,6 +328,7 @@ void rtps_pace_feedback(struct rmi_rtp_session *s, int64_t now_us, struct rmi_tw
     take_lost(s, now_us, &results, next, end);
     rmi_cc_feedback(&p->cc, now_us, results.result, results.count);
     rtps_red_feedback(s, now_us, results.lost, results.packets);
+    rtps_ecn_feedback(s, now_us, results.packets, results.lost);
     rate_changed(s, now_us);
 }
 
@@ -353,6 +354,13 @@ void rtps_pace_report(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_ki
     rmi_cc_report(&p->cc, now_us, lost, rtt_us);
     if (kind == RMI_RTP_VIDEO)
         trip(s, now_us, rmi_breaker_reported(&p->breaker, now_us, lost, report->highest_seq, s->rtt_us, p->frame_us));
+    rate_changed(s, now_us);
+}
+
+void rtps_pace_marked(struct rmi_rtp_session *s, int64_t now_us) {
+    if (!s->pace.on)
+        return;
+    rmi_cc_marked(&s->pace.cc, now_us);
     rate_changed(s, now_us);
 }
 

@@ -236,7 +236,7 @@ static void estimate(struct kit *kit, uint64_t bps, bool of_sound_too) {
     struct rmi_wr w = rmi_wr_init(out, sizeof out);
     const uint32_t ssrcs[] = {KIT_SSRC_VIDEO(0), KIT_SSRC_AUDIO(0)};
     rmi_rtcp_write_remb(&w, 1, bps, ssrcs, of_sound_too ? 2 : 1);
-    rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, out, w.pos);
+    rmi_rtp_session_input(kit->side[0].session, kit->now_us, true, RMI_ECN_NOT_ECT, out, w.pos);
 }
 
 /* As aiortc does: its estimate counts pictures only. */

@@ -44,6 +44,7 @@ struct rtps_line {
     enum rmi_rtp_kind kind;
     bool sends, receives;
     bool rsize;
+    bool ecn_send, ecn_receive; /* our packets may be ECT; the remote's may, and it wants to know of them */
     char mid[RMI_SDP_MID_MAX + 1];
     char cname[RMI_JSEP_ID_MAX + 1];
     uint32_t ssrc, rtx_ssrc; /* ours */
@@ -119,6 +120,13 @@ struct rtps_red {
     unsigned asked_count;
 };
 
+/* Congestion marks (rtp_session_ecn.c). */
+struct rtps_ecn {
+    bool news; /* for the remote */
+    struct rmi_ecn_path path;
+    struct rmi_ecn_seen seen[RMI_RTP_KINDS], seen_rtx; /* what the remote has said of our streams */
+};
+
 struct rtps_out {
     int line;     /* that we send on, RTPS_NONE */
     bool started; /* the numbers below are set */
@@ -188,6 +196,7 @@ struct rmi_rtp_session {
     struct rmi_rtp_session_stats stats;
     struct rtps_pace pace;
     struct rtps_red red;
+    struct rtps_ecn ecn;
     /* A packet under construction, RMI_HEADROOM in front and room behind for what a relay adds (net/datagram.h). */
     uint8_t packet[RMI_HEADROOM + RMI_DATAGRAM_MAX + RMI_HEADROOM];
 };
@@ -229,7 +238,9 @@ bool rtps_can_pad(const struct rmi_rtp_session *s);
 void rtps_resend(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind, const struct rmi_rtcp_item *nack);
 
 /* rtp_session_receive.c */
-void rtps_input_rtp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *data, size_t len);
+void rtps_input_rtp(struct rmi_rtp_session *s, int64_t now_us, enum rmi_ecn ecn, const uint8_t *data, size_t len);
+/* Feedback is due, as soon as there may be some again. */
+void rtps_wake_feedback(struct rmi_rtp_session *s, int64_t now_us);
 void rtps_in_end(struct rtps_in *in); /* the stream ended; another may begin */
 /* A packet of the stream, first-hand. False: it is not of the stream. */
 bool rtps_input_media(struct rmi_rtp_session *s, int64_t now_us, struct rtps_in *in, const struct rtps_codec *codec,
@@ -249,6 +260,22 @@ bool rtps_red_ask(struct rmi_rtp_session *s, uint16_t seq);
 /* What became of packets of ours, by transport-wide feedback and by reports. */
 void rtps_red_feedback(struct rmi_rtp_session *s, int64_t now_us, unsigned lost, unsigned packets);
 void rtps_red_report(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtcp_report *report);
+
+/* rtp_session_ecn.c */
+void rtps_ecn_negotiated(struct rtps_line *line, const struct rmi_jsep_media *m);
+void rtps_ecn_start(struct rmi_rtp_session *s, int64_t now_us);
+/* Whether the packet that is sent now on this line is to be ECT(0). `again`: it, or what it repeats, was sent before.
+ */
+bool rtps_ecn_mark(struct rmi_rtp_session *s, int64_t now_us, const struct rtps_line *line, bool again);
+/* A packet of this source came so marked. */
+void rtps_ecn_received(struct rmi_rtp_session *s, int64_t now_us, const struct rtps_line *line, uint32_t ssrc,
+                       enum rmi_ecn ecn);
+/* Appends feedback about streams that have news, and the summary of those that are reported on. */
+void rtps_ecn_write_feedback(struct rmi_rtp_session *s, struct rmi_wr *w, uint32_t sender);
+void rtps_ecn_write_summary(const struct rmi_rtp_session *s, struct rmi_wr *w, uint32_t sender,
+                            const struct rmi_rtcp_report *reports, size_t n);
+void rtps_ecn_input(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtcp_item *item);
+void rtps_ecn_feedback(struct rmi_rtp_session *s, int64_t now_us, unsigned packets, unsigned lost);
 
 /* rtp_session_rtcp.c */
 void rtps_input_rtcp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *data, size_t len);
@@ -272,6 +299,7 @@ void rtps_pace_sent(struct rmi_rtp_session *s, int64_t now_us, const struct rtps
 void rtps_pace_feedback(struct rmi_rtp_session *s, int64_t now_us, struct rmi_twcc_reader *feedback);
 void rtps_pace_report(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind,
                       const struct rmi_rtcp_report *report, int64_t rtt_us);
+void rtps_pace_marked(struct rmi_rtp_session *s, int64_t now_us); /* packets of ours as congestion */
 void rtps_pace_remb(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtcp_item *item);
 void rtps_pace_heard(struct rmi_rtp_session *s, int64_t now_us); /* any RTCP */
 void rtps_pace_timeout(struct rmi_rtp_session *s, int64_t now_us);

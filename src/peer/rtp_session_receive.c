@@ -273,7 +273,12 @@ static bool is_ours(const struct rmi_rtp_session *s, uint32_t ssrc) {
     return false;
 }
 
-void rtps_input_rtp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *data, size_t len) {
+void rtps_wake_feedback(struct rmi_rtp_session *s, int64_t now_us) {
+    if (s->twcc_at == RMI_NEVER)
+        s->twcc_at = now_us + TWCC_INTERVAL_US;
+}
+
+void rtps_input_rtp(struct rmi_rtp_session *s, int64_t now_us, enum rmi_ecn ecn, const uint8_t *data, size_t len) {
     struct rmi_rtp_packet p;
     struct rmi_rtp_ext_values ext;
     if (rmi_rtp_parse(data, len, &p) != RM_OK) {
@@ -288,8 +293,7 @@ void rtps_input_rtp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *da
     }
     if (s->twcc_in && ext.has_twcc) {
         rmi_twcc_record(&s->twcc, ext.twcc, now_us);
-        if (s->twcc_at == RMI_NEVER)
-            s->twcc_at = now_us + TWCC_INTERVAL_US;
+        rtps_wake_feedback(s, now_us);
     }
     struct rtps_in *in = &s->in[s->line[i].kind];
     bool rtx = false;
@@ -298,6 +302,7 @@ void rtps_input_rtp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *da
         in->stats.dropped++;
         return;
     }
+    const uint32_t ssrc = p.ssrc; /* of a retransmission it becomes the repeated packet's */
     rtps_wake_reports(s, now_us);
     if (rtx && codec->format == RMI_PAYLOAD_OPUS)
         rtps_red_input(s, now_us, in, codec, &p, &ext);
@@ -305,4 +310,5 @@ void rtps_input_rtp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *da
         input_rtx(s, now_us, in, codec, &p, &ext);
     else
         (void)rtps_input_media(s, now_us, in, codec, &p, &ext);
+    rtps_ecn_received(s, now_us, &s->line[i], ssrc, ecn);
 }

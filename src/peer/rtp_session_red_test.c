@@ -164,7 +164,7 @@ static void hand_in(struct kit *kit, uint16_t seq, const uint8_t *payload, size_
                                      .payload_len = len};
     const size_t n = rmi_rtp_write(&p, packet, sizeof packet);
     assert_true(n > 0);
-    rmi_rtp_session_input(kit->side[1].session, kit->now_us, false, packet, n);
+    rmi_rtp_session_input(kit->side[1].session, kit->now_us, false, RMI_ECN_NOT_ECT, packet, n);
 }
 
 static void what_is_malformed_is_counted(void **state) {

@@ -92,6 +92,7 @@ static void write_compound(const struct rmi_rtp_session *s, int64_t now_us, stru
     for (int k = 0; any && k < RMI_RTP_KINDS; k++)
         if (is_sender(s, now_us, &s->out[k]))
             rmi_rtcp_write_sdes(w, s->out[k].ssrc, s->line[s->out[k].line].cname, NULL);
+    rtps_ecn_write_summary(s, w, own->ssrc, reports, n);
 }
 
 void rtps_send_report(struct rmi_rtp_session *s, int64_t now_us) {
@@ -189,12 +190,13 @@ void rtps_send_twcc(struct rmi_rtp_session *s, int64_t now_us) {
     const struct rtps_line *own = own_line(s);
     struct rmi_wr w;
     s->twcc_at = RMI_NEVER; /* the next packet sets it */
-    while (rmi_twcc_pending(&s->twcc) && begin_feedback(s, &w, own)) {
+    for (bool more = true; more && (rmi_twcc_pending(&s->twcc) || s->ecn.news) && begin_feedback(s, &w, own);) {
+        const bool pending = rmi_twcc_pending(&s->twcc);
+        rtps_ecn_write_feedback(s, &w, own->ssrc); /* in one datagram: headers are most of it */
         const size_t len = rmi_twcc_build(&s->twcc, own->ssrc, s->twcc_media_ssrc, w.data + w.pos, w.cap - w.pos);
         w.pos += len;
-        if (len == 0 || !send_rtcp(s, now_us, &w))
-            return;
-        s->stats.twcc_sent++;
+        more = (len > 0 || !pending) && send_rtcp(s, now_us, &w);
+        s->stats.twcc_sent += more && len > 0;
     }
 }
 

@@ -134,6 +134,8 @@ static rm_err input_item(struct rmi_rtp_session *s, int64_t now_us, const struct
         rtps_pace_feedback(s, now_us, &twcc);
         break;
     case RMI_RTCP_ECN:
+        rtps_ecn_input(s, now_us, item);
+        break;
     case RMI_RTCP_SDES:
     case RMI_RTCP_OTHER:
         break;

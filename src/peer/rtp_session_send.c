@@ -127,10 +127,13 @@ static size_t write_packet(struct rmi_rtp_session *s, int64_t now_us, const stru
 }
 
 static rm_err emit(struct rmi_rtp_session *s, int64_t now_us, const struct rtps_line *line, size_t len,
-                   uint32_t cluster) {
+                   uint32_t cluster, bool again) {
+    const struct rmi_rtp_session_ops *ops = &s->config.ops;
     if (len == 0)
         return RM_E_TOO_BIG;
-    const rm_err err = s->config.ops.send(s->config.ctx, now_us, false, rtps_room(s), len, RTPS_PACKET_CAP);
+    const rm_err err = rtps_ecn_mark(s, now_us, line, again)
+                           ? ops->send_ect(s->config.ctx, now_us, rtps_room(s), len, RTPS_PACKET_CAP)
+                           : ops->send(s->config.ctx, now_us, false, rtps_room(s), len, RTPS_PACKET_CAP);
     if (err == RM_E_STATE)
         return err;
     rtps_pace_sent(s, now_us, line, len, cluster);
@@ -185,7 +188,7 @@ rm_err rtps_send_first(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_k
         to.red = &red;
     }
     *len = write_packet(s, now_us, line, o, &to, batch, index);
-    const rm_err err = emit(s, now_us, line, *len, cluster);
+    const rm_err err = emit(s, now_us, line, *len, cluster, false);
     if (err == RM_E_STATE) { /* nothing was protected, so the number is still free */
         o->missed = kind == RMI_RTP_VIDEO && o->stats.packets > 0;
         return err;
@@ -247,7 +250,7 @@ rm_err rtps_send_again(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_k
     const struct outgoing to = {
         .pt = (uint8_t)codec->rtx_send, .seq = o->rtx_seq, .ssrc = o->rtx_ssrc, .again = true, .original = seq};
     *len = write_packet(s, now_us, line, o, &to, sent->batch, sent->index);
-    const rm_err err = emit(s, now_us, line, *len, cluster);
+    const rm_err err = emit(s, now_us, line, *len, cluster, true);
     o->rtx_seq += err != RM_E_STATE;
     return err;
 }
@@ -339,7 +342,7 @@ rm_err rtps_send_padding(struct rmi_rtp_session *s, int64_t now_us, size_t bytes
     if (!rmi_rtp_ext_add(&p, &line->ext, &values, &storage))
         return RM_E_UNSUPPORTED;
     *len = rmi_rtp_write(&p, rtps_room(s), RTPS_PACKET_CAP - RMI_SRTP_TRAILER_MAX);
-    const rm_err err = emit(s, now_us, line, *len, cluster);
+    const rm_err err = emit(s, now_us, line, *len, cluster, true);
     if (err == RM_E_STATE)
         return err;
     o->rtx_seq++;

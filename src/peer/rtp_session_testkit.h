@@ -58,6 +58,7 @@ struct kit_side {
     struct rmi_rtp_rate rate; /* the last one told */
     /* what went out first-hand: a check sum by number; 0: nothing, or it came */
     uint32_t sent_sum[RMI_RTP_KINDS][0x10000];
+    uint64_t ecn_in[RMI_ECN_MASK + 1]; /* packets of media by ECN field */
     uint64_t rtp_out, rtcp_out, rtx_out, red_out, lost, rtp_out_bytes, rtx_out_bytes;
 };
 
@@ -65,6 +66,7 @@ struct kit_flight {
     int64_t at_us;
     int to;
     bool rtcp;
+    enum rmi_ecn ecn;
     size_t len;
     uint8_t data[RMI_DATAGRAM_MTU + 100];
 };
@@ -80,6 +82,8 @@ struct kit {
     struct kit_side side[2];
     size_t head, count;
     struct kit_flight *flight; /* a ring */
+    /* The ECN field that a packet of media has on the far side; RMI_ECN_NOT_ECT + 4: lost. NULL: as it was sent. */
+    int (*on_ecn)(struct kit *kit, int from, enum rmi_ecn ecn);
     /* Sees all that is sent, before it is lost. */
     void (*on_wire)(struct kit *kit, int from, bool rtcp, const uint8_t *data, size_t len);
     void *ctx;
@@ -114,18 +118,19 @@ static inline void kit_note_sent(struct kit_side *side, const uint8_t *data, siz
 }
 
 /* In order of arrival: the two directions have queues of their own. */
-static inline void kit_fly(struct kit *kit, int64_t at_us, int to, bool rtcp, const uint8_t *data, size_t len) {
+static inline void kit_fly(struct kit *kit, int64_t at_us, int to, bool rtcp, enum rmi_ecn ecn, const uint8_t *data,
+                           size_t len) {
     assert_true(kit->count < KIT_FLIGHT && len <= sizeof kit->flight[0].data);
     size_t i = kit->count++;
     for (; i > 0 && kit->flight[(kit->head + i - 1) % KIT_FLIGHT].at_us > at_us; i--)
         kit->flight[(kit->head + i) % KIT_FLIGHT] = kit->flight[(kit->head + i - 1) % KIT_FLIGHT];
     struct kit_flight *f = &kit->flight[(kit->head + i) % KIT_FLIGHT];
-    *f = (struct kit_flight){.at_us = at_us, .to = to, .rtcp = rtcp, .len = len};
+    *f = (struct kit_flight){.at_us = at_us, .to = to, .rtcp = rtcp, .ecn = ecn, .len = len};
     memcpy(f->data, data, len);
 }
 
-static inline rm_err kit_send(void *ctx, int64_t now_us, bool rtcp, uint8_t *data, size_t len, size_t cap) {
-    struct kit_side *side = ctx;
+static inline rm_err kit_send_as(struct kit_side *side, int64_t now_us, bool rtcp, int ecn, uint8_t *data, size_t len,
+                                 size_t cap) {
     struct kit *kit = side->kit;
     assert_true(now_us == kit->now_us);
     assert_true(len > 0 && len + RMI_SRTP_TRAILER_MAX <= cap);
@@ -143,6 +148,12 @@ static inline rm_err kit_send(void *ctx, int64_t now_us, bool rtcp, uint8_t *dat
         side->lost++;
         return RM_OK;
     }
+    if (kit->on_ecn && !rtcp)
+        ecn = kit->on_ecn(kit, side->id, (enum rmi_ecn)ecn);
+    if (ecn > RMI_ECN_MASK) {
+        side->lost++;
+        return RM_OK;
+    }
     int64_t at_us = now_us;
     if (kit->link_bps > 0) {
         int64_t *free_us = &kit->free_us[side->id];
@@ -153,8 +164,16 @@ static inline rm_err kit_send(void *ctx, int64_t now_us, bool rtcp, uint8_t *dat
         }
         *free_us = at_us = at_us + (int64_t)((double)(len + KIT_WIRE_EXTRA) * 8e6 / kit->link_bps);
     }
-    kit_fly(kit, at_us + kit->delay_us, !side->id, rtcp, data, len);
+    kit_fly(kit, at_us + kit->delay_us, !side->id, rtcp, (enum rmi_ecn)ecn, data, len);
     return RM_OK;
+}
+
+static inline rm_err kit_send(void *ctx, int64_t now_us, bool rtcp, uint8_t *data, size_t len, size_t cap) {
+    return kit_send_as(ctx, now_us, rtcp, RMI_ECN_NOT_ECT, data, len, cap);
+}
+
+static inline rm_err kit_send_ect(void *ctx, int64_t now_us, uint8_t *data, size_t len, size_t cap) {
+    return kit_send_as(ctx, now_us, false, RMI_ECN_ECT0, data, len, cap);
 }
 
 static inline void kit_on_media(void *ctx, const struct rmi_rtp_in *packet) {
@@ -263,6 +282,7 @@ static inline struct kit *kit_create_limited(uint64_t seed, const struct rmi_cc_
         const struct rmi_rtp_session_config config = {.rng = rmi_prng_rng(&kit->prng),
                                                       .name = i ? "b" : "a",
                                                       .ops = {.send = kit_send,
+                                                              .send_ect = kit_send_ect,
                                                               .on_media = kit_on_media,
                                                               .on_key_request = kit_on_key,
                                                               .on_sender_report = kit_on_sr,
@@ -305,7 +325,8 @@ static inline void kit_run(struct kit *kit, int64_t until_us) {
             struct kit_flight *f = &kit->flight[kit->head];
             kit->head = (kit->head + 1) % KIT_FLIGHT;
             kit->count--;
-            rmi_rtp_session_input(kit->side[f->to].session, kit->now_us, f->rtcp, f->data, f->len);
+            kit->side[f->to].ecn_in[f->ecn] += !f->rtcp;
+            rmi_rtp_session_input(kit->side[f->to].session, kit->now_us, f->rtcp, f->ecn, f->data, f->len);
         }
         for (int i = 0; i < 2; i++) {
             struct rmi_rtp_session *s = kit->side[i].session;

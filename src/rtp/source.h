@@ -26,6 +26,7 @@ struct rmi_rtp_source {
     uint64_t ecn[RMI_ECN_MASK + 1]; /* packets by ECN field, since the source began, through restarts */
     uint64_t restarts;              /* jumps that were accepted as a new start */
     uint64_t refused;               /* packets far out of sequence, or on probation */
+    bool ecn_news;                  /* of it are not told yet */
     bool has_sr;
     struct rmi_rtcp_sender_info sr;
     int64_t sr_at_us;

@@ -221,6 +221,7 @@ static void fill_stream(rm_stream_stats *out, const struct rmi_rtp_stream_stats 
                              .fraction_lost = s->fraction_lost,
                              .jitter_ms = ms(s->jitter_us),
                              .nack_count = s->nacks,
+                             .packets_with_ce = s->ce,
                              .pli_count = s->plis,
                              .fir_count = s->firs,
                              .retransmitted_packets = s->retransmitted};

@@ -26,19 +26,27 @@ void rmi_webrtc_after(struct rm_webrtc *t) {
 
 /* ---- datagrams ---- */
 
-static void sink_send(void *ctx, rmi_base_id base, const struct rmi_addr *to, uint8_t *data, size_t len) {
-    struct rm_webrtc *t = ctx;
+static void send_as(struct rm_webrtc *t, rmi_base_id base, const struct rmi_addr *to, const uint8_t *data, size_t len,
+                    enum rmi_ecn ecn) {
     for (size_t i = 0; i < RMI_WEBRTC_SOCKETS_MAX; i++)
         if (t->sockets[i].udp && t->sockets[i].base == base) {
-            rmi_udp_send(t->sockets[i].udp, to, data, len); /* refusals are counted there; ICE notices the silence */
+            rmi_udp_send_marked(t->sockets[i].udp, to, data, len, ecn); /* refusals are counted there; ICE notices */
             return;
         }
+}
+
+static void sink_send(void *ctx, rmi_base_id base, const struct rmi_addr *to, uint8_t *data, size_t len) {
+    send_as(ctx, base, to, data, len, RMI_ECN_NOT_ECT);
+}
+
+static void sink_send_ect(void *ctx, rmi_base_id base, const struct rmi_addr *to, uint8_t *data, size_t len) {
+    send_as(ctx, base, to, data, len, RMI_ECN_ECT0);
 }
 
 static void on_datagram(void *ctx, int64_t now_us, const struct rmi_addr *from, uint8_t *data, size_t len) {
     struct rmi_webrtc_socket *s = ctx;
     rmi_endpoint_batch_begin(s->owner->ep);
-    rmi_endpoint_datagram(s->owner->ep, now_us, s->base, from, data, len);
+    rmi_endpoint_datagram(s->owner->ep, now_us, s->base, from, rmi_udp_received_ecn(s->udp), data, len);
 }
 
 static void on_batch(void *ctx, int64_t now_us) {
@@ -69,6 +77,8 @@ static rm_err open_socket(struct rm_webrtc *t, const struct rmi_addr *ip, uint16
     if (err)
         return err;
     rmi_udp_on_batch(s->udp, on_batch);
+    if (t->config.enable_ecn) /* where this fails we report no marks, and the remote does without */
+        (void)rmi_udp_read_ecn(s->udp, true);
     s->base = ++t->next_base;
     err = rmi_endpoint_add_host(t->ep, rmi_now_us(), s->base, rmi_udp_local_addr(s->udp), prefer);
     if (err)
@@ -324,7 +334,7 @@ static rm_err create_endpoint(struct rm_webrtc *t) {
     struct rmi_endpoint_config ec = {
         .rng = rmi_system_rng(),
         .log = t->log,
-        .io = {.sink = {sink_send, t},
+        .io = {.sink = {.send = sink_send, .ctx = t, .send_ect = t->config.enable_ecn ? sink_send_ect : NULL},
                .socket_open = io_socket_open,
                .socket_close = io_socket_close,
                .socket_send = io_socket_send,
@@ -355,6 +365,7 @@ static rm_err create_endpoint(struct rm_webrtc *t) {
         .channels_unreliable = t->config.data_channel_mode == RM_DATA_CHANNEL_UNRELIABLE,
         .sound_wait_us = RMI_MS(t->config.jitter_buffer_size_ms),
         .rates = rmi_media_limits(&t->config),
+        .ecn = t->config.enable_ecn,
         .rtcp_reports = t->config.enable_rtcp,
         .rtcp_interval_us = RMI_MS(t->config.rtcp_interval_ms),
         .unix_offset_us = unix_offset_us(),

@@ -83,7 +83,7 @@ static size_t sign(const struct rmi_ice_agent *a, const struct ctx *c, bool answ
 static struct rmi_ice_agent *agent_in(uint8_t state, struct ctx *c, int64_t now) {
     struct rmi_ice_agent *a = NULL;
     const struct rmi_ice_config config = {
-        .rng = rmi_prng_rng(&c->prng), .sink = {keep_txid, c}, .controlling = state & 1, .tag = 7};
+        .rng = rmi_prng_rng(&c->prng), .sink = {.send = keep_txid, .ctx = c}, .controlling = state & 1, .tag = 7};
     if (rmi_ice_create(&config, &a) != RM_OK)
         abort();
     const struct rmi_candidate local = candidate(1);

@@ -133,7 +133,7 @@ static void input(struct state *s, bool rtcp, const uint8_t *bytes, size_t len) 
         memcpy(box, bytes, len);
     s->input = box;
     s->input_len = len;
-    rmi_rtp_session_input(s->session, s->now, rtcp, box, len);
+    rmi_rtp_session_input(s->session, s->now, rtcp, RMI_ECN_NOT_ECT, box, len);
     free(box);
 }
 

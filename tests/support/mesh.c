@@ -202,9 +202,10 @@ static void note_event(struct rmt_peer *p, const struct rmi_endpoint_event *ev) 
     }
 }
 
-static void count_packet(void *ctx, int64_t now_us, bool rtcp, uint8_t *data, size_t len) {
+static void count_packet(void *ctx, int64_t now_us, bool rtcp, enum rmi_ecn ecn, uint8_t *data, size_t len) {
     struct rmt_peer *p = ctx;
     (void)now_us;
+    (void)ecn;
     (void)data;
     if (!rtcp && len == RTP_BYTES)
         p->rtp_received++;
@@ -227,15 +228,23 @@ void rmt_peer_pump(struct rmt_peer *p) {
 static void on_datagram(void *ctx, int64_t now_us, const struct rmi_addr *from, uint8_t *data, size_t len) {
     struct sock *s = ctx;
     enter(s->peer);
-    rmi_endpoint_datagram(s->peer->ep, now_us, s->base, from, data, len);
+    rmi_endpoint_datagram(s->peer->ep, now_us, s->base, from, rmt_vnet_received_ecn(s->peer->mesh->v), data, len);
     rmt_peer_pump(s->peer);
 }
 
-static void sink_send(void *ctx, rmi_base_id base, const struct rmi_addr *to, uint8_t *data, size_t len) {
-    struct rmt_peer *p = ctx;
+static void send_as(struct rmt_peer *p, rmi_base_id base, const struct rmi_addr *to, const uint8_t *data, size_t len,
+                    enum rmi_ecn ecn) {
     for (size_t i = 0; i < p->sock_count; i++)
         if (p->socks[i].s && p->socks[i].base == base)
-            rmt_socket_send(p->socks[i].s, to, data, len);
+            rmt_socket_send_marked(p->socks[i].s, to, data, len, ecn);
+}
+
+static void sink_send(void *ctx, rmi_base_id base, const struct rmi_addr *to, uint8_t *data, size_t len) {
+    send_as(ctx, base, to, data, len, RMI_ECN_NOT_ECT);
+}
+
+static void sink_send_ect(void *ctx, rmi_base_id base, const struct rmi_addr *to, uint8_t *data, size_t len) {
+    send_as(ctx, base, to, data, len, RMI_ECN_ECT0);
 }
 
 static void peer_on_pipe(void *ctx, int64_t now_us, const char *data, size_t len) {
@@ -397,7 +406,7 @@ struct rmt_peer *rmt_mesh_add(struct rmt_mesh *m, struct rmt_host *host, const s
     struct rmi_endpoint_config ec = {
         .rng = rmi_prng_rng(&p->prng),
         .log = m->config.log,
-        .io = {.sink = {sink_send, p},
+        .io = {.sink = {.send = sink_send, .ctx = p, .send_ect = sink_send_ect},
                .socket_open = io_socket_open,
                .socket_close = io_socket_close,
                .socket_send = io_socket_send,
@@ -423,6 +432,7 @@ struct rmt_peer *rmt_mesh_add(struct rmt_mesh *m, struct rmt_host *host, const s
         ec.media = *o->media;
         ec.rates = o->rates;
         ec.cc = o->cc;
+        ec.ecn = o->ecn;
         ec.sound_wait_us = o->sound_wait_us;
         ec.rtcp_reports = true;
         ec.unix_offset_us = RMI_SEC(RMT_VIRTUAL_EPOCH_S) + rmt_host_wall(host) - rmt_host_now(host);

@@ -39,10 +39,11 @@ struct rmt_peer_options {
     bool no_video, no_data;
     uint32_t max_peers; /* 0 = 10 */
     int64_t liveness_us;
-    struct rmi_reconnect_policy reconnect;      /* zeros: off */
-    enum rmi_jsep_codec_id video_first;         /* RMI_JSEP_OPUS = 0: VP9 */
-    struct rmi_cc_limits rates;                 /* zeros: no congestion control */
-    const struct rmi_cc_ops *cc;                /* NULL: rmi_cc_gcc */
+    struct rmi_reconnect_policy reconnect; /* zeros: off */
+    enum rmi_jsep_codec_id video_first;    /* RMI_JSEP_OPUS = 0: VP9 */
+    struct rmi_cc_limits rates;            /* zeros: no congestion control */
+    const struct rmi_cc_ops *cc;           /* NULL: rmi_cc_gcc */
+    bool ecn;
     int64_t sound_wait_us;                      /* see peer/rtp_session.h */
     const struct rmi_endpoint_media_ops *media; /* copied; NULL: packets are counted (rmt_peer_rtp_received) */
     struct rmi_endpoint_data_ops channels;      /* zeros: no association is made */

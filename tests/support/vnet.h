@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "net/addr.h"
+#include "net/datagram.h"
 #include <remotemedia/error.h>
 #include <remotemedia/export.h>
 #include <stdbool.h>
@@ -79,12 +80,17 @@ struct rmt_link {
     int64_t reorder_us; /* 0 = 10 ms */
     uint32_t dup_p;     /* delivered twice */
     uint32_t corrupt_p; /* one bit flipped */
-    size_t overhead;    /* header bytes that count for the rate besides the payload: 28 for UDP on IPv4; default 0 */
-    size_t mtu;         /* larger payloads vanish (a path MTU blackhole); 0 = none */
+    /* ECT packets are marked CE instead of being left to the end of the queue, with a probability that grows with their
+     * wait, from 0 at mark_from_us to 1 at mark_full_us (the ramp of RED, on the wait of now); 0 = none are. */
+    int64_t mark_from_us, mark_full_us;
+    bool ecn_clear, ecn_drop, ecn_flood; /* faults: the ECN field is cleared; ECT and CE vanish; every ECT becomes CE */
+    size_t overhead; /* header bytes that count for the rate besides the payload: 28 for UDP on IPv4; default 0 */
+    size_t mtu;      /* larger payloads vanish (a path MTU blackhole); 0 = none */
 };
 struct rmt_link_stats {
     uint64_t in, in_bytes, out, out_bytes; /* entered; left (a duplicate leaves twice) */
     uint64_t lost, queue_dropped, blackholed, too_big, duplicated, reordered, corrupted;
+    uint64_t marked;     /* as CE */
     int64_t wait_max_us; /* longest wait in the queue */
 };
 enum rmt_dir { RMT_UP, RMT_DOWN };
@@ -184,6 +190,10 @@ struct rmi_addr rmt_socket_addr(const struct rmt_socket *s);
 /* RM_E_IO: the interface is down or its address went. RM_E_INVALID_ARG: another family, port 0. RM_E_TOO_BIG: above
  * RMI_DATAGRAM_MAX. Datagrams with no way to go vanish in silence. */
 rm_err rmt_socket_send(struct rmt_socket *s, const struct rmi_addr *to, const void *data, size_t len);
+rm_err rmt_socket_send_marked(struct rmt_socket *s, const struct rmi_addr *to, const void *data, size_t len,
+                              enum rmi_ecn ecn);
+/* ECN field of the datagram that a socket's function is being given. */
+enum rmi_ecn rmt_vnet_received_ecn(const struct rmt_vnet *v);
 
 /* An attacker in the public network: a datagram with any source address, forwarded there after delay_us. */
 void rmt_vnet_inject(struct rmt_vnet *v, const struct rmi_addr *from, const struct rmi_addr *to, const void *data,

@@ -294,6 +294,7 @@ void rmt_deliver(void *ctx, int64_t now_us) {
     if (s && usable(s) && (!p->to_iface || s->iface == p->to_iface)) {
         v->stats.delivered++;
         rmt_trace_packet(v, p);
+        v->received_ecn = p->ecn;
         s->fn(s->ctx, rmt_host_now(p->to_host), &p->from, p->data, p->len);
     } else {
         v->stats.no_socket++;
@@ -302,7 +303,8 @@ void rmt_deliver(void *ctx, int64_t now_us) {
     rmt_packet_free(p);
 }
 
-rm_err rmt_socket_send(struct rmt_socket *s, const struct rmi_addr *to, const void *data, size_t len) {
+rm_err rmt_socket_send_marked(struct rmt_socket *s, const struct rmi_addr *to, const void *data, size_t len,
+                              enum rmi_ecn ecn) {
     struct rmt_host *h = s->host;
     if (to->family != s->addr.family || to->port == 0)
         return RM_E_INVALID_ARG;
@@ -316,6 +318,7 @@ rm_err rmt_socket_send(struct rmt_socket *s, const struct rmi_addr *to, const vo
     h->v->stats.sent++;
     struct rmt_packet *p = rmt_packet_new(h->v, &s->addr, to, data, len);
     p->origin = h;
+    p->ecn = ecn;
     if (local) {
         p->to_host = h;
         struct rmt_event e = {
@@ -326,4 +329,12 @@ rm_err rmt_socket_send(struct rmt_socket *s, const struct rmi_addr *to, const vo
     p->realm = s->iface->nat;
     rmt_wire_pass(&s->iface->wires[RMT_UP], p, rmt_route, true);
     return RM_OK;
+}
+
+rm_err rmt_socket_send(struct rmt_socket *s, const struct rmi_addr *to, const void *data, size_t len) {
+    return rmt_socket_send_marked(s, to, data, len, RMI_ECN_NOT_ECT);
+}
+
+enum rmi_ecn rmt_vnet_received_ecn(const struct rmt_vnet *v) {
+    return v->received_ecn;
 }

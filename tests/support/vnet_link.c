@@ -33,6 +33,7 @@ void rmt_wire_init(struct rmt_wire *w, struct rmt_vnet *v, const char *name) {
     seed(&w->reorder, w, "reorder");
     seed(&w->dup, w, "dup");
     seed(&w->corrupt, w, "corrupt");
+    seed(&w->mark, w, "mark");
 }
 
 void rmt_wire_set(struct rmt_wire *w, const struct rmt_link *link) {
@@ -89,6 +90,27 @@ static int64_t transmit(struct rmt_wire *w, int64_t now_us, size_t len) {
     w->stats.wait_max_us = rmi_max64(w->stats.wait_max_us, wait_us);
     w->free_ns = start_ns + (int64_t)(len + l->overhead) * 8 * NS_PER_S / l->rate_bps;
     return (w->free_ns + NS_PER_US - 1) / NS_PER_US;
+}
+
+/* False: a fault of the wire swallows it. `wait_us`: in the queue. */
+static bool pass_ecn(struct rmt_wire *w, struct rmt_packet *p, int64_t wait_us) {
+    const struct rmt_link *l = &w->link;
+    if (p->ecn == RMI_ECN_NOT_ECT)
+        return true;
+    if (l->ecn_drop)
+        return false;
+    uint32_t ppm = l->ecn_flood ? RMT_PPM_ONE : 0;
+    if (l->mark_full_us && wait_us >= l->mark_full_us)
+        ppm = RMT_PPM_ONE;
+    else if (l->mark_full_us && wait_us > l->mark_from_us)
+        ppm = (uint32_t)((wait_us - l->mark_from_us) * RMT_PPM_ONE / (l->mark_full_us - l->mark_from_us));
+    if (p->ecn != RMI_ECN_CE && ppm && rmt_chance(&w->mark, ppm)) {
+        p->ecn = RMI_ECN_CE;
+        w->stats.marked++;
+    }
+    if (l->ecn_clear)
+        p->ecn = RMI_ECN_NOT_ECT;
+    return true;
 }
 
 static bool lost(struct rmt_wire *w) {
@@ -153,9 +175,14 @@ void rmt_wire_pass(struct rmt_wire *w, struct rmt_packet *p, rmt_task_fn next, b
         drop(w, p, &w->stats.too_big, "too big");
         return;
     }
+    const int64_t wait_us = rmt_wire_wait_us(w);
     int64_t sent_us = transmit(w, now_us, p->len);
     if (sent_us < 0) {
         drop(w, p, &w->stats.queue_dropped, "queue full");
+        return;
+    }
+    if (!pass_ecn(w, p, wait_us)) {
+        drop(w, p, &w->stats.lost, "ECN");
         return;
     }
     if (lost(w)) {
@@ -169,6 +196,7 @@ void rmt_wire_pass(struct rmt_wire *w, struct rmt_packet *p, rmt_task_fn next, b
     }
     if (rmt_chance(&w->dup, w->link.dup_p)) {
         struct rmt_packet *copy = rmt_packet_new(p->v, &p->from, &p->to, p->data, p->len);
+        copy->ecn = p->ecn;
         copy->origin = p->origin;
         copy->to_iface = p->to_iface;
         copy->to_host = p->to_host;

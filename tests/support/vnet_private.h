@@ -33,7 +33,7 @@ struct rmt_wire {
     struct rmt_link link;
     struct rmt_link_stats stats;
     /* One generator for each effect: switching one on does not move the draws of the others. */
-    struct rmi_prng loss, burst, jitter, reorder, dup, corrupt;
+    struct rmi_prng loss, burst, jitter, reorder, dup, corrupt, mark;
     bool bad;            /* Gilbert-Elliott state */
     int64_t free_ns;     /* when the transmitter is idle again: nanoseconds, for the remainders of high rates */
     int64_t last_due_us; /* no packet leaves before this one, unless reordering is allowed */
@@ -51,6 +51,7 @@ struct rmt_packet {
     struct rmt_host *to_host;
     struct rmt_nat *realm; /* where it goes on from; NULL = the public network */
     struct rmt_nat *nat;   /* the NAT on whose wire it is */
+    enum rmi_ecn ecn;
     size_t len;
     uint8_t *data; /* inside room, RMI_HEADROOM from its start */
     uint8_t room[];
@@ -133,6 +134,7 @@ struct rmt_vnet {
     struct rmt_pipe *pipes;
     uint64_t hash;
     FILE *trace;
+    enum rmi_ecn received_ecn;
     rmt_tap_fn tap;
     void *tap_ctx;
     struct rmt_vnet_stats stats;
