@@ -6,7 +6,7 @@ SOAK_SEEDS ?= 10000
 MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help build check test demo soak soak-mesh fuzz bench-peers asan tsan format install clean
+.PHONY: help build check test demo soak soak-mesh fuzz plots bench-peers asan tsan format install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -39,6 +39,9 @@ soak-mesh: build ## ten processes, all with all, sound and pictures, for MINUTES
 
 fuzz: ## each fuzz target for FUZZ_SECONDS=60
 	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-fuzz.sh
+
+plots: build ## RFC 8867: rates, queue and losses over time, a PNG of each case in build/plots
+	scripts/plots.py
 
 bench-peers: build ## the same call by GStreamer beside ours: CPU, in turns
 	scripts/bench-peers.sh

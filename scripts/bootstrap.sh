@@ -57,6 +57,7 @@ clang-format|format check
 libclang-rt-14-dev|sanitizers and fuzzer of clang
 ccache|the second and third build of the tests take seconds
 git|lists the files to check
+gnuplot-nox|pictures of the congestion control tests (make plots)
 python3|layer check, NAT tests
 openssl|certificates for the TLS tests
 chromium|interoperability tests with a browser

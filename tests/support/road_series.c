@@ -57,10 +57,10 @@ static void lines(struct road *r) {
     if (r->tcps)
         line(r, "rate ", "TCP", mbps(tcp - s->tcp_bytes));
     s->tcp_bytes = tcp;
-    for (size_t i = 0; i < r->hops; i++) {
+    for (size_t i = r->hops; i-- > 0;) { /* as a packet meets them */
         char which[32] = "forward";
         if (r->hops > 1)
-            snprintf(which, sizeof which, "link %zu", r->hops - i); /* in the order a packet meets them */
+            snprintf(which, sizeof which, "link %zu", r->hops - i);
         wire_lines(r, i, RMT_UP, which);
         if (back)
             wire_lines(r, i, RMT_DOWN, "back");
