@@ -45,7 +45,7 @@ rm_err rmt_send_sound(struct rmt_source *s, uint32_t length_us) {
                                    : s->amplitude * (float)sin(2 * M_PI * TONE_HZ * at);
     }
     RMT_REQUIRE(rm_runtime_data_create_audio(buf, 0, count, RATE_HZ, 1, &data) == RM_OK);
-    rm_err err = rm_webrtc_send_audio(s->t, s->to, data);
+    rm_err err = s->session ? rm_webrtc_session_send_input(s->session, data) : rm_webrtc_send_audio(s->t, s->to, data);
     s->chunks++;
     rm_runtime_data_unref(&data);
     rm_buf_unref(&buf);
@@ -65,7 +65,7 @@ rm_err rmt_send_picture(struct rmt_source *s) {
     memset(pixels + luma, 128, size - luma);
     RMT_REQUIRE(rm_runtime_data_create_video(buf, 0, RM_PIXEL_I420, s->width, s->height, s->pictures, rmi_now_us(),
                                              &data) == RM_OK);
-    rm_err err = rm_webrtc_send_video(s->t, s->to, data);
+    rm_err err = s->session ? rm_webrtc_session_send_input(s->session, data) : rm_webrtc_send_video(s->t, s->to, data);
     s->pictures++;
     rm_runtime_data_unref(&data);
     rm_buf_unref(&buf);

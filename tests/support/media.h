@@ -5,7 +5,7 @@
 #include "peer/rtp_session.h"
 #include "support/api.h"
 #include <pthread.h>
-#include <remotemedia/webrtc_media.h>
+#include <remotemedia/webrtc_session.h>
 #include <sys/types.h>
 
 /* Media for tests of the public interface: somebody who plays, and somebody who listens. */
@@ -14,6 +14,7 @@
 struct rmt_source {
     rm_webrtc *t;
     const char *to;              /* NULL: to all */
+    rm_webrtc_session *session;  /* into this instead; NULL */
     uint32_t width, height, fps; /* 0: no pictures */
     bool noisy;                  /* pictures of noise, which take all the bits there are */
     bool loud_noise;             /* noise instead of a tone */
