@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The page: a form to join a room, and the room. Query parameters: room, name, source=camera|test,
  * codec=vp9|vp8|h264, autojoin=1; the token, a secret, goes after the # instead, which browsers do not send. */
+import {Graph} from './graph.js';
 import {watchAutoplay} from './level.js';
 import {Peer} from './peer.js';
 import {RpcError, Signaling} from './signaling.js';
@@ -13,6 +14,8 @@ const NOTICE_MS = 8000;
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const ALREADY = 'already announced';
 const WS_PATH = '/ws';
+const CLIENT = 'remotemedia-web'; /* how pages like this know each other */
+const TOLD_MAX = 64;
 
 const $ = (id) => document.getElementById(id);
 const wsUrl = () => `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${WS_PATH}`;
@@ -60,6 +63,7 @@ function pill(state, text) {
 class Call {
     #peers = new Map(); /* id -> {peer, tile, digest} */
     #timer = 0;
+    #pages = new Set(); /* ids of those that are pages like this */
 
     constructor(settings, source) {
         this.settings = settings;
@@ -70,7 +74,8 @@ class Call {
             codec: settings.codec,
             signal: (method, params) => this.signaling.request(method, {from: settings.name, ...params}),
         };
-        this.own = new Tile(settings.name, {own: true});
+        this.graph = new Graph($('mesh'), settings.name);
+        this.own = new Tile(settings.name, {own: true, heard: (db) => this.graph.level(settings.name, db)});
         this.own.state('connected', '');
         this.own.show(source.stream);
         $('tiles').replaceChildren(this.own.root);
@@ -78,6 +83,7 @@ class Call {
         const announcement = {
             peer_id: settings.name,
             capabilities: ['audio', 'video'],
+            user_data: {client: CLIENT},
             ...settings.room && {room: settings.room},
             ...settings.token && {token: settings.token},
         };
@@ -95,6 +101,7 @@ class Call {
         for (const id of [...this.#peers.keys()])
             this.#remove(id);
         this.own.remove();
+        this.graph.close();
         this.source.stop();
     }
 
@@ -121,6 +128,33 @@ class Call {
                 peer.left();
         for (const id of others)
             this.#find(id)?.peer.found(true);
+        this.#list();
+    }
+
+    async #list() {
+        const {peers = []} = await this.signaling.request('peer.list').catch(() => ({}));
+        this.#pages = new Set(peers.filter((p) => p.metadata?.client === CLIENT).map((p) => p.peer_id));
+    }
+
+    /* Another page says whom it is connected to. */
+    #told(id, text) {
+        let said = null;
+        try {
+            said = JSON.parse(text);
+        } catch {
+            return; /* nothing of ours */
+        }
+        if (Array.isArray(said?.connected))
+            this.graph.told(id, said.connected.slice(0, TOLD_MAX).filter((other) => NAME.test(other)));
+    }
+
+    /* And we say it to other pages. */
+    #tell() {
+        const connected = [...this.#peers].filter(([, {peer}]) => peer.state === 'connected').map(([id]) => id);
+        const text = JSON.stringify({connected});
+        for (const [id, {peer}] of this.#peers)
+            if (this.#pages.has(id))
+                peer.tell(text);
     }
 
     #called(method, params) {
@@ -128,27 +162,34 @@ class Call {
         if (typeof id !== 'string' || !NAME.test(id) || id === this.settings.name)
             return;
         const known = this.#peers.get(id);
-        if (method === 'peer.joined')
+        if (method === 'peer.joined') {
             this.#find(id).peer.found(false);
-        else if (method === 'peer.left')
+            this.#list();
+        } else if (method === 'peer.left') {
             known?.peer.left();
-        else if (method === 'peer.disconnected')
+        } else if (method === 'peer.disconnected') {
             known?.peer.goodbye(params.reason ?? '');
-        else if (method === 'peer.offer')
+        } else if (method === 'peer.offer') {
             this.#find(id).peer.handle(method, params);
-        else
+        } else {
             known?.peer.handle(method, params);
+        }
     }
 
     #find(id) {
         if (this.#peers.has(id))
             return this.#peers.get(id);
-        const tile = new Tile(id);
+        const tile = new Tile(id, {heard: (db) => this.graph.level(id, db)});
         const entry = {tile, peer: null, digest: null};
         this.#peers.set(id, entry);
+        this.graph.add(id);
         entry.peer = new Peer(id, this.room, {
-            state: (state, text) => tile.state(state, text),
+            state: (state, text) => {
+                tile.state(state, text);
+                this.graph.state(id, state, text);
+            },
             media: (stream) => tile.show(stream, () => soundBlocked(true)),
+            told: (text) => this.#told(id, text),
             gone: () => {
                 notice(`${id} has left.`, {kind: 'info'});
                 this.#remove(id);
@@ -164,6 +205,7 @@ class Call {
         this.#peers.delete(id);
         entry?.peer.close();
         entry?.tile.remove();
+        this.graph.remove(id);
         this.#count();
     }
 
@@ -173,24 +215,29 @@ class Call {
     }
 
     async #measure() {
+        this.#tell();
         const digests = await Promise.all([...this.#peers.values()].map(async (entry) => {
             const report = await entry.peer.pc?.getStats().catch(() => null);
             entry.digest = report ? digest(report, entry.digest, performance.now()) : null;
+            const figures = entry.digest ? rows(entry.digest) : [];
             if (entry.digest)
-                entry.tile.figures(rows(entry.digest), brief(entry.digest));
+                entry.tile.figures(figures, brief(entry.digest));
+            this.graph.figures(entry.peer.id, entry.digest, figures);
             return entry.digest;
         }));
         const sum = (key) => digests.reduce((n, d) => d?.[key] == null ? n : n + d[key], 0);
         const track = this.source.stream.getVideoTracks()[0].getSettings();
         const {sentCodec = '', limit = ''} = digests.find((d) => d?.sentCodec) ?? {};
-        this.own.figures([
+        const own = [
             ['resolution', 'Picture', `${this.own.video.videoWidth}×${this.own.video.videoHeight}`],
             ['fps', 'Frame rate', `${Math.round(track.frameRate ?? 0)} fps`],
             ['codec', 'Codec', sentCodec || '–'],
             ['limit', 'Limited by', limit && limit !== 'none' ? limit : 'nothing'],
             ['down', 'Down, all', bitrate(sum('down'))],
             ['up', 'Up, all', bitrate(sum('up'))],
-        ], `${this.source.label} · ${bitrate(sum('up'))}`);
+        ];
+        this.graph.figures(this.settings.name, null, own);
+        this.own.figures(own, `${this.source.label} · ${bitrate(sum('up'))}`);
     }
 }
 
@@ -295,6 +342,13 @@ async function main() {
         const shown = $('details').getAttribute('aria-pressed') !== 'true';
         $('details').setAttribute('aria-pressed', shown);
         $('tiles').classList.toggle('plain', !shown);
+    });
+    $('graph').addEventListener('click', () => {
+        const shown = $('graph').getAttribute('aria-pressed') !== 'true';
+        $('graph').setAttribute('aria-pressed', shown);
+        $('mesh').hidden = !shown;
+        if (shown)
+            $('mesh').scrollIntoView({block: 'nearest'});
     });
     $('hangup').addEventListener('click', end);
     addEventListener('pagehide', () => call?.leave());

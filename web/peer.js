@@ -4,6 +4,8 @@
 
 const CONNECT_MS = 15000;    /* then everything from the start */
 const INTERRUPTED_MS = 3000; /* a path that is silent for so long is looked for anew */
+const TELL_ID = 1022;        /* of the data channel between two pages; agreed beforehand, so that nobody else hears of it */
+const TELL_MAX = 4096;       /* characters */
 const AGAIN_FIRST_MS = 1000;
 const AGAIN_MAX_MS = 30000;
 
@@ -21,7 +23,7 @@ function preferCodec(pc, codec) {
                 t.setCodecPreferences(sorted);
 }
 
-/* Events, as methods of `on`: state(state, text), media(stream), gone(). States: waiting, connecting, connected,
+/* Events, as methods of `on`: state(state, text), media(stream), told(text), gone(). States: waiting, connecting, connected,
  * interrupted, failed. `room` has self, local (MediaStream), codec and signal(method, params) -> Promise. */
 export class Peer {
     #room;
@@ -35,6 +37,8 @@ export class Peer {
     #timer = 0;
     #left = false;             /* the server no longer knows it; media may go on */
     #closed = false;
+    #channel = null;
+    #said = '';
 
     constructor(id, room, on) {
         this.id = id;
@@ -94,6 +98,14 @@ export class Peer {
         this.#end();
     }
 
+    /* For a peer that is a page like this: what it does not know yet. */
+    tell(text) {
+        if (this.#channel?.readyState !== 'open' || text === this.#said)
+            return;
+        this.#said = text;
+        this.#channel.send(text);
+    }
+
     #tell(state, text = '') {
         this.state = state;
         this.#on.state(state, text);
@@ -107,7 +119,7 @@ export class Peer {
     #end() {
         clearTimeout(this.#timer);
         const pc = this.pc;
-        this.pc = null; /* first: its events are nobody's then */
+        this.pc = this.#channel = null; /* first: its events are nobody's then */
         pc?.close();
         this.#making = false;
         this.#ignored = false;
@@ -152,6 +164,15 @@ export class Peer {
         for (const kind of [local.getAudioTracks(), local.getVideoTracks()])
             kind.forEach((track) => this.pc.addTrack(track, local));
         preferCodec(this.pc, codec);
+        if (!this.pc.remoteDescription || /^m=application /m.test(this.pc.remoteDescription.sdp))
+            this.#openChannel(); /* else it would take an offer more */
+    }
+
+    #openChannel() {
+        const channel = this.#channel = this.pc.createDataChannel('mesh', {negotiated: true, id: TELL_ID});
+        channel.onmessage = ({data}) => channel === this.#channel && typeof data === 'string' && data.length <= TELL_MAX &&
+            this.#on.told(data);
+        this.#said = '';
     }
 
     async #offer() {

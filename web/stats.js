@@ -77,8 +77,8 @@ export function bitrate(bits) {
     return bits >= 1e6 ? `${(bits / 1e6).toFixed(2)} Mbit/s` : `${Math.round(bits / 1e3)} kbit/s`;
 }
 
-const percent = (x) => x === null ? NONE : `${(x * 100).toFixed(1)} %`;
-const ms = (seconds) => seconds === null ? NONE : `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;
+export const percent = (x) => x === null ? NONE : `${(x * 100).toFixed(1)} %`;
+export const milliseconds = (seconds) => seconds === null ? NONE : `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms`;
 const size = (w, h) => w ? `${w}×${h}` : NONE;
 const perSecond = (n) => n === null ? NONE : `${Math.round(n)} fps`;
 
@@ -92,12 +92,24 @@ export function rows(d) {
         ['up', 'Up', bitrate(d.up)],
         ['loss', 'Loss in', percent(d.loss)],
         ['loss-up', 'Loss out', percent(d.lossUp)],
-        ['jitter', 'Jitter', ms(d.jitter)],
-        ['rtt', 'Round trip', ms(d.rtt)],
+        ['jitter', 'Jitter', milliseconds(d.jitter)],
+        ['rtt', 'Round trip', milliseconds(d.rtt)],
         ['concealed', 'Audio concealed', percent(d.concealed)],
+        ['freezes', 'Freezes', d.freezes === null ? NONE : String(d.freezes)],
         ['pair', 'Path', d.local ? `${d.local} – ${d.remote} ${d.protocol}` : NONE],
         ['sent', 'We send', d.sentWidth ? `${size(d.sentWidth, d.sentHeight)} ${perSecond(d.sentFps)}` : NONE],
     ];
+}
+
+/* How a connection does: from where a conversation suffers (ITU-T G.114: 150 and 400 ms one way), and what repairs mend. */
+const GRADES = [{grade: 'good', rtt: 0.3, loss: 0.02}, {grade: 'fair', rtt: 0.8, loss: 0.1}];
+
+/* good, fair or poor; null while nothing is known. */
+export function grade(d) {
+    if (!d || d.rtt === null)
+        return null;
+    const loss = Math.max(d.loss ?? 0, d.lossUp ?? 0);
+    return GRADES.find((g) => d.rtt <= g.rtt && loss <= g.loss)?.grade ?? 'poor';
 }
 
 export const brief = (d) => d.width ? `${d.width}×${d.height} · ${perSecond(d.fps)} · ${bitrate(d.down)}` : '';

@@ -5,6 +5,24 @@ import {FLOOR_DB, meter} from './level.js';
 const template = document.getElementById('tile');
 const LEVEL_SAID = 30; /* frames between two values for screen readers */
 
+/* rows: [key, label, text]; lines stay the same elements, so that a reader's place is kept. */
+export function showRows(list, rows) {
+    for (const [key, label, text] of rows) {
+        let dd = list.querySelector(`[data-stat="${key}"]`);
+        if (!dd) {
+            const line = document.createElement('div');
+            const dt = document.createElement('dt');
+            dd = document.createElement('dd');
+            dt.textContent = label;
+            dd.dataset.stat = key;
+            line.append(dt, dd);
+            list.append(line);
+        }
+        if (dd.textContent !== text)
+            dd.textContent = text;
+    }
+}
+
 export class Tile {
     #overlay;
     #brief;
@@ -14,8 +32,11 @@ export class Tile {
     #metered = null;
     #stopMeter = () => {};
     #frames = 0;
+    #heard;
 
-    constructor(name, {own = false} = {}) {
+    /* heard(db) is called for each value of the level. */
+    constructor(name, {own = false, heard = () => {}} = {}) {
+        this.#heard = heard;
         this.root = template.content.firstElementChild.cloneNode(true);
         const at = (selector) => this.root.querySelector(selector);
         this.video = at('video');
@@ -94,27 +115,14 @@ export class Tile {
 
     #measure(db) {
         this.#bar.style.setProperty('--level', (1 - db / FLOOR_DB).toFixed(3));
+        this.#heard(db);
         if (this.#frames++ % LEVEL_SAID === 0)
             this.#level.setAttribute('aria-valuenow', Math.round(db));
     }
 
-    /* rows: [key, label, text]; lines stay the same elements, so that a reader's place is kept. */
     figures(rows, brief) {
         this.#brief.textContent = brief;
-        for (const [key, label, text] of rows) {
-            let dd = this.#stats.querySelector(`[data-stat="${key}"]`);
-            if (!dd) {
-                const line = document.createElement('div');
-                const dt = document.createElement('dt');
-                dd = document.createElement('dd');
-                dt.textContent = label;
-                dd.dataset.stat = key;
-                line.append(dt, dd);
-                this.#stats.append(line);
-            }
-            if (dd.textContent !== text)
-                dd.textContent = text;
-        }
+        showRows(this.#stats, rows);
     }
 
     remove() {

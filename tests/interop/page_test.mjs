@@ -90,6 +90,9 @@ const tile = (page, id) => page.locator(`article[data-peer="${id}"]`);
 const stat = (page, id, key) => tile(page, id).locator(`[data-stat="${key}"]`).textContent();
 const pill = (page, state) => page.locator(`#signaling[data-state=${state}]`).waitFor({timeout: CONNECT_MS});
 
+const node = (page, id) => page.locator(`.node[data-peer="${id}"]`);
+const nodes = (page) => page.locator('.node').evaluateAll((all) => all.map((n) => n.dataset.peer).sort());
+
 async function connected(page, id) {
     await page.locator(`article[data-peer="${id}"][data-state=connected]`).waitFor({timeout: CONNECT_MS})
         .catch(async () => {
@@ -168,6 +171,7 @@ async function figures(page, id) {
         jitter: /^[\d.]+ ms$/,
         rtt: /^[\d.]+ ms$/,
         concealed: /^\d+\.\d %$/,
+        freezes: /^\d+$/,
         pair: /^(host|srflx|prflx) – (host|srflx|prflx) udp$/,
         sent: /^\d+×\d+ [1-9]\d* fps$/,
     };
@@ -538,10 +542,10 @@ const cases = {
         /* Reports made up, so that the figures are known. */
         const page = await house.open({name: 'alice'});
         const shown = await page.evaluate(async () => {
-            const {digest, rows} = await import('/stats.js');
+            const {digest, grade, rows} = await import('/stats.js');
             const report = (list) => new Map(list.map((s) => [s.id, s]));
             const video = {id: 'v', type: 'inbound-rtp', kind: 'video', codecId: 'c', frameWidth: 1280, frameHeight: 720,
-                framesPerSecond: 29.6, jitter: 0.012, bytesReceived: 100000, packetsLost: 10, packetsReceived: 90};
+                framesPerSecond: 29.6, jitter: 0.012, bytesReceived: 100000, packetsLost: 10, packetsReceived: 90, freezeCount: 3};
             const audio = {id: 'a', type: 'inbound-rtp', kind: 'audio', jitter: 0.004, bytesReceived: 5000, packetsLost: 0,
                 packetsReceived: 50, concealedSamples: 960, totalSamplesReceived: 48000};
             const others = [{id: 'c', type: 'codec', mimeType: 'video/H264'},
@@ -555,16 +559,136 @@ const cases = {
                 {...audio, bytesReceived: 10000, packetsReceived: 150, concealedSamples: 10560, totalSamplesReceived: 144000}];
             const text = (d) => Object.fromEntries(rows(d).map(([key, , value]) => [key, value]));
             const restarted = later.map((s) => ({...s, id: `${s.id}2`, bytesReceived: 0, packetsLost: 0}));
+            const grades = [[0.1, 0], [0.3, 0.02], [0.31, 0], [0.1, 0.05], [0.9, 0], [0.1, 0.2], [null, 0]]
+                .map(([rtt, loss]) => grade({rtt, loss, lossUp: null}));
             return [text(first), text(digest(report([...later, ...others]), first, 3000)),
-                    text(digest(report([...restarted, ...others]), first, 3000)), text(digest(report([]), null, 0))];
+                    text(digest(report([...restarted, ...others]), first, 3000)), text(digest(report([]), null, 0)), grades];
         });
-        const [first, second, restarted, empty] = shown;
+        const [first, second, restarted, empty, grades] = shown;
+        equal(grades, ['good', 'good', 'fair', 'fair', 'poor', 'poor', null], 'grades');
         equal([first.down, first.loss, first.concealed], ['–', '–', '–'], 'rates from one report');
         equal(second, {resolution: '1280×720', fps: '30 fps', codec: 'H.264', down: '1.02 Mbit/s', up: '0 kbit/s',
             loss: '2.0 %', 'loss-up': '25.0 %', jitter: '12 ms', rtt: '42 ms', concealed: '10.0 %',
-            pair: 'relay – srflx udp', sent: '–'}, 'the figures of two reports');
+            freezes: '3', pair: 'relay – srflx udp', sent: '–'}, 'the figures of two reports');
         equal([restarted.down, restarted.loss], ['–', '–'], 'rates over two different streams');
         check(Object.values(empty).every((text) => text === '–'), `figures of nothing: ${JSON.stringify(empty)}`);
+    }),
+
+    'page-graph': inHouse('graph', async (house) => {
+        const large = {viewport: {width: 1280, height: 800}};
+        const alice = await house.join('alice', {}, large), bob = await house.join('bob'), carol = await house.join('carol');
+        await Promise.all(['bob', 'carol'].map((id) => connected(alice, id)));
+        for (const id of ['bob', 'carol'])
+            await alice.locator(`.edge[data-peer=${id}][data-state=connected][data-grade=good]`).waitFor(
+                {state: 'attached', timeout: CONNECT_MS});
+        equal(await nodes(alice), ['alice', 'bob', 'carol'], 'the nodes');
+        equal(await alice.locator('#mesh svg').getAttribute('aria-label'), 'Mesh of 3 participants', "the graph's name");
+        /* What bob and carol say of each other is drawn, too. */
+        await alice.locator('.told').waitFor({state: 'attached', timeout: CONNECT_MS});
+        equal(await alice.locator('.told').evaluateAll((all) => all.map((l) => l.dataset.pair)), ['["bob","carol"]'],
+              'connections between others');
+        /* Rings pulse with the sound. */
+        await alice.waitForFunction(() => {
+            const level = Number(document.querySelector('.node[data-peer=bob] .pulse').style.getPropertyValue('--level'));
+            globalThis.levels = [...globalThis.levels ?? [], level];
+            return Math.max(...levels) - Math.min(...levels) > 0.05;
+        }, null, {timeout: CONNECT_MS});
+        /* By mouse: figures for as long as it points, or until the next click. */
+        await figures(alice, 'bob');
+        const title = () => alice.locator('#mesh .title').textContent();
+        const rows = (root) => root.locator('[data-stat]').evaluateAll(
+            (all) => Object.fromEntries(all.map((dd) => [dd.dataset.stat, dd.textContent])));
+        await node(alice, 'bob').hover();
+        equal(await title(), 'bob', 'the details');
+        const both = await alice.evaluate(() => ['article[data-peer=bob]', '#mesh .details'].map((of) => Object.fromEntries(
+            [...document.querySelectorAll(`${of} [data-stat]`)].map((dd) => [dd.dataset.stat, dd.textContent]))));
+        equal(both[1], both[0], 'the figures beside the graph');
+        await alice.mouse.move(1, 1);
+        equal(await title(), 'Everybody', 'the details of nobody');
+        equal((await rows(alice.locator('#mesh .details'))).connected, '2', 'the connections of the summary');
+        /* By keyboard. */
+        await node(alice, 'carol').focus();
+        await alice.keyboard.press('Enter');
+        equal(await node(alice, 'carol').getAttribute('aria-pressed'), 'true', 'carol is pressed');
+        equal(await title(), 'carol', 'the details, pinned');
+        check(/^carol, connected, quality good, round trip [\d.]+ ms, loss \d/.test(
+            await node(alice, 'carol').getAttribute('aria-label')), "the name of carol's node");
+        /* Whoever leaves is gone from the graph, with the lines. */
+        await press(carol, '#hangup');
+        await gone(alice, 'carol');
+        equal(await nodes(alice), ['alice', 'bob'], 'the nodes that are left');
+        equal(await alice.locator('.edge').count(), 1, 'the lines that are left');
+        equal(await alice.locator('.told').count(), 0, 'lines between others that are left');
+        equal(await title(), 'Everybody', 'the details of one that left');
+        await press(alice, '#graph');
+        check(!await alice.locator('#mesh').isVisible(), 'the graph does not go');
+        await connected(alice, 'bob');
+        equal(await bob.locator('.edge[data-state=connected]').count(), 1, "bob's lines");
+    }),
+
+    'page-graph-of-ten': inHouse('ten', async (house) => {
+        /* Nine others that only send sound, one of which says odd things. */
+        const context = await browser.newContext({permissions: ['microphone']});
+        try {
+            const alice = await house.join('alice', {}, {viewport: {width: 360, height: 740}});
+            await pill(alice, 'ready');
+            await press(alice, '#camera'); /* nine encoders of black */
+            const place = () => alice.locator('#mesh').evaluate((e) => [e.offsetWidth, e.offsetHeight]);
+            const alone = await place();
+            const others = await context.newPage();
+            await others.goto(interop_page.url);
+            const ids = [...'bcdefghij'].map((c) => `${c}-${'x'.repeat(20)}`);
+            await others.evaluate(async ([url, room, ids]) => {
+                globalThis.all = await Promise.all(ids.map(async (id) => {
+                    const p = new Peer();
+                    await p.join(url, room, id);
+                    await p.create('alice', {audio: true});
+                    p.mesh = p.pc.createDataChannel('mesh', {negotiated: true, id: 1022});
+                    await p.offer();
+                    return p;
+                }));
+            }, [server.url, house.room, ids]);
+            await Promise.all(ids.map((id) => connected(alice, id)));
+            equal((await nodes(alice)).length, 10, 'the nodes');
+            equal(await alice.locator('.edge[data-state=connected]').count(), 9, 'the lines');
+            await others.evaluate(async ([first, second]) => {
+                const {mesh} = all[0];
+                while (mesh.readyState !== 'open')
+                    await new Promise((resolve) => mesh.onopen = resolve);
+                for (const text of ['{', '7', 'null', '{"connected":"x"}', `{"connected":["${'y'.repeat(5000)}"]}`,
+                                    `{"connected":["<b>",null,{},"nobody","alice","${first}","${second}"]}`])
+                    mesh.send(text);
+            }, ids);
+            await alice.locator('.told').waitFor({state: 'attached', timeout: CONNECT_MS});
+            equal(await alice.locator('.told').evaluateAll((all) => all.map((l) => JSON.parse(l.dataset.pair))),
+                  [ids.slice(0, 2)], 'what is believed');
+            /* When they stand still: nobody covers another, nobody is outside. */
+            const centres = () => alice.locator('.node .face').evaluateAll((all) => all.map((f) => {
+                const {x, y, width, height} = f.getBoundingClientRect();
+                const box = f.ownerSVGElement.getBoundingClientRect();
+                return [x + width / 2 - box.x, y + height / 2 - box.y, box.width, box.height].map(Math.round);
+            }));
+            let at = await centres(), before;
+            do {
+                before = at;
+                await alice.evaluate((ms) => new Promise((resolve) => setTimeout(resolve, ms)), POLL_MS);
+                at = await centres();
+            } while (JSON.stringify(at) !== JSON.stringify(before));
+            const nearest = Math.min(...at.flatMap(([x, y], i) => at.slice(i + 1).map(([u, v]) => Math.hypot(x - u, y - v))));
+            check(nearest > 50, `two faces are ${nearest} pixels apart`);
+            check(at.every(([x, y, w, h]) => x > 22 && y > 22 && x < w - 22 && y < h - 22), `outside: ${JSON.stringify(at)}`);
+            equal(await place(), alone, 'the size of the graph, with ten as with one');
+            equal(await alice.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0, 'pixels too wide');
+            await others.evaluate((n) => Promise.all(all.slice(n).map((p) => {
+                p.close();
+                return p.signaling.request('peer.disconnect', {peer_id: p.id});
+            })), 3);
+            await Promise.all(ids.slice(3).map((id) => gone(alice, id)));
+            equal(await nodes(alice), ['alice', ...ids.slice(0, 3)], 'the nodes that are left');
+            return `faces at least ${nearest.toFixed(0)} pixels apart`;
+        } finally {
+            await context.close();
+        }
     }),
 
     'page-hostile-peer': inHouse('hostile', async (house) => {
