@@ -28,9 +28,10 @@ demo: ## see it: a clip goes to a peer, its background is blurred there, and it 
 	ninja -C build
 	scripts/demo.sh
 
-soak: build ## 10,000 random-fault simulations and 10,000 outages, 1,000 rooms, a mesh for 24 virtual hours; SOAK_SEEDS=10000
+soak: build ## 10,000 simulations each of random faults, outages, outages with messages; 1,000 rooms, a mesh for 24 virtual hours; SOAK_SEEDS=10000
 	build/bin/sim_random_faults_break_nothing --seeds 1-$(SOAK_SEEDS)
 	build/bin/sim_outages_end_within_two_seconds_of_the_networks_return --seeds 1-$(SOAK_SEEDS)
+	build/bin/sim_messages_wait_through_an_outage --seeds 1-$(SOAK_SEEDS)
 	build/bin/sim_a_room_that_fills_at_once_is_one_mesh --seeds 1-1000
 	RM_MESH_HOURS=24 build/bin/sim_a_mesh_that_comes_and_goes_stays_small --seed 1
 
