@@ -34,6 +34,7 @@ export function digest(report, before, nowMs) {
         got: (video?.packetsReceived ?? 0) + (audio?.packetsReceived ?? 0),
         concealed: audio?.concealedSamples ?? 0,
         samples: audio?.totalSamplesReceived ?? 0,
+        frozen: video?.totalFreezesDuration ?? 0,
     };
     const old = before?.totals.id === totals.id ? before.totals : null;
     const since = (key) => old ? Math.max(0, totals[key] - old[key]) : null;
@@ -49,6 +50,7 @@ export function digest(report, before, nowMs) {
         decoded: video?.framesDecoded ?? 0,
         dropped: video?.framesDropped ?? null,
         freezes: video?.freezeCount ?? null,
+        frozen: part(since('frozen'), seconds),
         videoCodec: codecName(byId.get(video?.codecId)?.mimeType),
         audioCodec: codecName(byId.get(audio?.codecId)?.mimeType),
         down: rate('down'),
@@ -101,15 +103,16 @@ export function rows(d) {
     ];
 }
 
-/* How a connection does: from where a conversation suffers (ITU-T G.114: 150 and 400 ms one way), and what repairs mend. */
-const GRADES = [{grade: 'good', rtt: 0.3, loss: 0.02}, {grade: 'fair', rtt: 0.8, loss: 0.1}];
+/* How a connection does: from where a conversation suffers (ITU-T G.114: 150 and 400 ms one way), what repairs
+ * mend, and how much of the time the picture stood still. */
+const GRADES = [{grade: 'good', rtt: 0.3, loss: 0.02, frozen: 0.05}, {grade: 'fair', rtt: 0.8, loss: 0.1, frozen: 0.3}];
 
 /* good, fair or poor; null while nothing is known. */
 export function grade(d) {
     if (!d || d.rtt === null)
         return null;
     const loss = Math.max(d.loss ?? 0, d.lossUp ?? 0);
-    return GRADES.find((g) => d.rtt <= g.rtt && loss <= g.loss)?.grade ?? 'poor';
+    return GRADES.find((g) => d.rtt <= g.rtt && loss <= g.loss && (d.frozen ?? 0) <= g.frozen)?.grade ?? 'poor';
 }
 
 export const brief = (d) => d.width ? `${d.width}×${d.height} · ${perSecond(d.fps)} · ${bitrate(d.down)}` : '';
