@@ -17,8 +17,9 @@ extern "C" {
  *
  *     rm_webrtc_session_config c;
  *     rm_webrtc_session_config_init(&c);
- *     c.manifest = mix;                   // AudioMixerNode, mode minus: for each stream the sum of all others
+ *     c.manifest = mix;                   // AudioMixerNode, mode both: for each stream the sum of all others
  *     c.policy = RM_ROUTING_UNICAST;      // each item to its origin
+ *     c.listeners = true;                 // and the sum of all to those who send nothing
  *     rm_webrtc_create_session(t, &c, &session, detail, sizeof detail);
  *
  * What is sent. A stream of sound or pictures (an output's items of one stream id) is encoded once for all peers that
@@ -65,6 +66,9 @@ typedef struct rm_webrtc_session_config {
     bool take_video;            /* members' pictures go in; default true. What no session takes is not decoded for it */
     bool echo;                  /* by the policies for many, an item goes to its origin, too; default false: nobody gets
                                    back what it has sent, unless the policy for one says so */
+    /* By the policy for one, sound and pictures without a stream id go to the members whom nothing answers, who only
+     * listen: the sum of a conference, of which each of those who speak has one without itself. Default false. */
+    bool listeners;
     rm_session_output_fn on_output; /* NULL (default): not told */
     void *user;                     /* handed to it */
 } rm_webrtc_session_config;
@@ -113,7 +117,7 @@ typedef struct rm_session_peer {
 RM_API rm_err rm_webrtc_session_peers(rm_webrtc_session *session, rm_session_peer *out, size_t cap, size_t *count);
 
 /* A source of the application: a camera, a file, a text. Its stream id should be none of a peer. Never blocks; the data
- * is referenced, not copied.
+ * is referenced, not copied. Sound and pictures without an arrival time get that of the call.
  *  RM_E_AGAIN        data that may not be lost finds no room in the pipeline: try again later
  *  RM_E_CLOSED       a node has ended the session
  *  RM_E_INVALID_ARG, RM_E_NO_MEMORY */

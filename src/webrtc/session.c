@@ -254,6 +254,7 @@ static rm_err allocate(rm_webrtc *t, const rm_webrtc_session_config *c, const ch
     s->take[RMI_RTP_AUDIO] = c->take_audio;
     s->take[RMI_RTP_VIDEO] = c->take_video;
     s->echo = c->echo;
+    s->listeners = c->listeners;
     s->auto_peers = c->auto_peers;
     s->on_output = c->on_output;
     s->user = c->user;
@@ -389,10 +390,24 @@ const char *rm_webrtc_session_id(const rm_webrtc_session *session) {
 
 /* ---- input, figures ---- */
 
+/* Nodes that go by arrival times need them of all: of what the application has made itself, too. */
+static rm_err send_now(rm_webrtc_session *session, rm_runtime_data *data) {
+    rm_runtime_data *stamped = NULL;
+    rm_err err = rm_runtime_data_share(data, &stamped);
+    if (!err)
+        err = rm_runtime_data_set_arrival_us(stamped, rmi_now_us());
+    if (!err)
+        err = rmi_session_input(session, stamped);
+    rm_runtime_data_unref(&stamped);
+    return err;
+}
+
 rm_err rm_webrtc_session_send_input(rm_webrtc_session *session, rm_runtime_data *data) {
     if (!session || !data)
         return RM_E_INVALID_ARG;
-    return rmi_session_input(session, data);
+    const rm_data_type type = rm_runtime_data_type(data);
+    const bool live = type == RM_DATA_AUDIO || type == RM_DATA_VIDEO;
+    return live && rm_runtime_data_arrival_us(data) < 0 ? send_now(session, data) : rmi_session_input(session, data);
 }
 
 rm_err rm_webrtc_session_get_info(rm_webrtc_session *session, rm_session_info *out) {

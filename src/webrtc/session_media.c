@@ -119,13 +119,25 @@ static const char *origin_of(rm_webrtc_session *s, const char *stream_id) {
     return member && member->media ? member->id : NULL;
 }
 
-static size_t targets_of(rm_webrtc_session *s, const char *output_id, const char *stream_id,
+/* All who are there, behind whatever answers them. */
+static size_t everybody(const rm_webrtc_session *s, rm_route_target out[RM_ROUTER_PEERS_MAX]) {
+    size_t count = 0;
+    for (size_t i = 0; i < s->member_count && count < RM_ROUTER_PEERS_MAX; i++)
+        if (s->members[i]->media)
+            out[count++] = (rm_route_target){.peer_id = s->members[i]->id, .user = s->members[i]};
+    return count;
+}
+
+static size_t targets_of(rm_webrtc_session *s, bool media, const char *output_id, const char *stream_id,
                          rm_route_target out[RM_ROUTER_PEERS_MAX]) {
     rm_route_query query = {.output_id = output_id, .origin = origin_of(s, stream_id)};
     size_t count = 0;
-    if (!s->echo && rm_session_router_policy(s->router) != RM_ROUTING_UNICAST)
+    const bool one = rm_session_router_policy(s->router) == RM_ROUTING_UNICAST;
+    if (!s->echo && !one)
         query.exclude = query.origin;
-    return rm_session_router_targets(s->router, &query, out, RM_ROUTER_PEERS_MAX, &count) ? 0 : count;
+    if (rm_session_router_targets(s->router, &query, out, RM_ROUTER_PEERS_MAX, &count))
+        return 0;
+    return count == 0 && one && media && s->listeners && !stream_id[0] ? everybody(s, out) : count;
 }
 
 /* Whether the peer is sent this stream; asks for its route when that is new. */
@@ -151,7 +163,7 @@ void rmi_session_revise(rm_webrtc_session *s) {
     rm_route_target targets[RM_ROUTER_PEERS_MAX];
     for (size_t i = s->stream_count; i-- > 0;) {
         const struct rmi_session_stream *stream = s->streams[i];
-        const size_t count = targets_of(s, stream->output_id, stream->stream_id, targets);
+        const size_t count = targets_of(s, true, stream->output_id, stream->stream_id, targets);
         for (size_t k = 0; k < s->member_count; k++) {
             const struct rmi_session_member *member = s->members[k];
             bool wanted = false;
@@ -197,7 +209,7 @@ static size_t route_media(rm_webrtc_session *s, enum rmi_rtp_kind kind, const ch
                           struct hit hits[RM_PEERS_MAX], struct rmi_media_output **output) {
     rm_route_target targets[RM_ROUTER_PEERS_MAX];
     const int64_t now_us = rmi_now_us();
-    const size_t count = targets_of(s, output_id, stream_id, targets);
+    const size_t count = targets_of(s, true, output_id, stream_id, targets);
     s->unwanted += count == 0;
     struct rmi_session_stream *stream = find_stream(s, kind, output_id, stream_id);
     const rm_err err = stream || count == 0 ? RM_OK : open_stream(s, kind, output_id, stream_id, now_us, &stream);
@@ -240,7 +252,7 @@ static void send_messages(rm_webrtc_session *s, const char *output_id, const cha
     struct hit hits[RM_PEERS_MAX];
     size_t count = 0;
     pthread_mutex_lock(&s->mutex);
-    const size_t found = targets_of(s, output_id, stream_id, targets);
+    const size_t found = targets_of(s, false, output_id, stream_id, targets);
     s->unwanted += found == 0;
     for (size_t i = 0; i < found && t->config.enable_data_channel; i++)
         take_hit(hits, &count, &targets[i], ((struct rmi_session_member *)targets[i].user)->media);

@@ -28,7 +28,7 @@ struct rm_webrtc_session {
     struct rmi_media *media;
     atomic_uint refs; /* the application's, and of threads that work with it */
     char id[RM_WEBRTC_SESSION_ID_MAX];
-    bool take[RMI_RTP_KINDS], echo;
+    bool take[RMI_RTP_KINDS], echo, listeners;
     rm_session_output_fn on_output;
     void *user;
     rm_stream_session *stream; /* memory as long as this one */

@@ -14,7 +14,7 @@ trap finish EXIT
 
 fail() {
     echo "$(basename "$0" .sh): $*" >&2
-    for f in ./*.out ./*.err; do echo "--- $f" >&2; tail -n 20 "$f" >&2; done
+    for f in ./*.out ./*.err; do echo "--- $f" >&2; tail -n 20 "$f" | cut -c 1-2000 >&2; done
     exit 1
 }
 await() { # FILE PATTERN

@@ -2,6 +2,7 @@
 #include "echo.h"
 #include "file_receive.h"
 #include "file_wire.h"
+#include "mix.h"
 #include "pipeline.h"
 #include "png_write.h"
 #include "publish.h"
@@ -45,6 +46,10 @@ static const char help[] =
     "  --stamp            write the time into a file's pictures and sound, so that receivers can tell their age\n"
     "  --settle S         leave out the ages of the first S seconds with pictures; default 0\n"
     "  --pipeline FILE    run each peer's media through a session of this manifest (JSON or YAML) and send it back\n"
+    "  --mix              be the conference: each peer hears the sum of all others and of --publish; what is recorded\n"
+    "                     is the sum of all. Others join with --allow-peers and our id, else they also hear each "
+    "other\n"
+    "                     directly. With --pipeline: that manifest, in one session for all peers\n"
     "  --load FILE.so     node types from a shared object, up to 8 times\n"
     "  --record FILE      write what is received (.mkv .mp4 .webm ...)\n"
     "  --snapshot FILE    the last received picture as PNG, when leaving\n"
@@ -77,7 +82,7 @@ struct join {
     struct publisher_config publish;
     const char *pipeline, *record, *snapshot, *snapshot_sent, *loads[LOADS_MAX];
     size_t load_count;
-    bool await_picture, echo;
+    bool await_picture, echo, mix;
     const char *save_files;
     long save_max_mb;            /* 0: the default */
     struct echo *channel_echo;   /* of channels but "control" */
@@ -172,6 +177,9 @@ static bool set_media_option(struct join *j, int o, const char *arg) {
         return true;
     case 'L':
         j->pipeline = arg;
+        return true;
+    case 'I':
+        j->mix = true;
         return true;
     case 'l':
         if (j->load_count < LOADS_MAX)
@@ -404,9 +412,18 @@ static bool open_sink(struct join *j) {
     if (err)
         fprintf(stderr, "rmrtc join: %s\n", detail[0] ? detail : rm_strerror(err));
     j->config.user = j;
-    j->config.on_media = j->pipeline ? NULL : on_media;
-    j->config.on_output = j->pipeline ? on_output : NULL;
+    j->config.on_media = j->pipeline || j->mix ? NULL : on_media;
+    j->config.on_output = j->pipeline && !j->mix ? on_output : NULL;
     return !err;
+}
+
+/* The pipeline of each peer, or one for all. False: the message is printed. */
+static bool open_pipeline(struct join *j, rm_webrtc *t) {
+    const struct mix_config mc = {
+        .command = "join", .pipeline = j->pipeline, .loads = j->loads, .load_count = j->load_count, .sink = j->sink};
+    if (j->mix)
+        return mix_open(t, &mc, &j->publish.mix);
+    return !j->pipeline || pipeline_set("join", t, j->pipeline, j->loads, j->load_count);
 }
 
 static bool open_publisher(struct join *j, rm_webrtc *t) {
@@ -458,7 +475,7 @@ static int join(struct join *j) {
         return EXIT_FAILURE;
     }
     rm_err err = rm_webrtc_create(&j->config, &t);
-    bool ok = !err && (!j->pipeline || pipeline_set("join", t, j->pipeline, j->loads, j->load_count));
+    bool ok = !err && open_pipeline(j, t);
     j->transport = t;
     if (ok && j->files)
         file_receiver_start(j->files, t);
@@ -501,6 +518,7 @@ static int run(int argc, char **argv) {
                                             {"stamp", no_argument, NULL, 'T'},
                                             {"settle", required_argument, NULL, 'Z'},
                                             {"pipeline", required_argument, NULL, 'L'},
+                                            {"mix", no_argument, NULL, 'I'},
                                             {"load", required_argument, NULL, 'l'},
                                             {"record", required_argument, NULL, 'O'},
                                             {"snapshot", required_argument, NULL, 'S'},

@@ -23,12 +23,21 @@ static rm_manifest *load_manifest(const char *command, const char *path, const r
     return manifest;
 }
 
-bool pipeline_set(const char *command, rm_webrtc *t, const char *path, const char *const *loads, size_t load_count) {
-    rm_node_registry *registry = plugin_registry();
-    bool ok = registry != NULL;
+rm_manifest *pipeline_load(const char *command, const char *path, const char *const *loads, size_t load_count,
+                           rm_node_registry **registry) {
+    *registry = plugin_registry();
+    bool ok = *registry != NULL;
     for (size_t i = 0; ok && i < load_count; i++)
-        ok = load_nodes(registry, loads[i]);
-    rm_manifest *manifest = ok ? load_manifest(command, path, registry) : NULL;
+        ok = load_nodes(*registry, loads[i]);
+    rm_manifest *manifest = ok ? load_manifest(command, path, *registry) : NULL;
+    if (!manifest)
+        rm_node_registry_destroy(registry);
+    return manifest;
+}
+
+bool pipeline_set(const char *command, rm_webrtc *t, const char *path, const char *const *loads, size_t load_count) {
+    rm_node_registry *registry = NULL;
+    rm_manifest *manifest = pipeline_load(command, path, loads, load_count, &registry);
     char detail[RM_DETAIL_MAX] = "";
     rm_err err = manifest ? rm_webrtc_set_pipeline(t, manifest, registry, detail, sizeof detail) : RM_E_CONFIG;
     if (manifest && err)

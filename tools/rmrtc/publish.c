@@ -66,9 +66,23 @@ static void keep_picture(struct publisher *p, rm_runtime_data *data) {
     rm_runtime_data_unref(&old);
 }
 
+/* The mix knows our sound by our id. */
+static rm_err send_to_mix(struct publisher *p, rm_runtime_data *data) {
+    rm_runtime_data *ours = NULL;
+    rm_err err = rm_runtime_data_share(data, &ours);
+    if (!err)
+        err = rm_runtime_data_set_stream_id(ours, rm_webrtc_local_peer_id(p->config.transport));
+    if (!err)
+        err = rm_webrtc_session_send_input(p->config.mix, ours);
+    rm_runtime_data_unref(&ours);
+    return err;
+}
+
 static void send_to(struct publisher *p, rm_webrtc *t, rm_runtime_data *data) {
     if (rm_runtime_data_video(data) && p->config.video)
         note(p, rm_webrtc_send_video(t, NULL, data), &p->pictures);
+    else if (rm_runtime_data_audio(data) && p->config.audio && p->config.mix)
+        note(p, send_to_mix(p, data), &p->chunks);
     else if (rm_runtime_data_audio(data) && p->config.audio)
         note(p, rm_webrtc_send_audio(t, NULL, data), &p->chunks);
 }

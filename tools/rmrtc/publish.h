@@ -2,7 +2,7 @@
 #ifndef RMRTC_PUBLISH_H
 #define RMRTC_PUBLISH_H
 
-#include <remotemedia/webrtc_media.h>
+#include <remotemedia/webrtc_session.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,8 +11,9 @@
 struct publisher;
 
 struct publisher_config {
-    rm_webrtc *transport; /* outlives the publisher */
-    rm_webrtc **others;   /* these send the same, each with encoders of its own; they outlive it too */
+    rm_webrtc *transport;   /* outlives the publisher */
+    rm_webrtc_session *mix; /* its sound goes into this session, not to its peers; NULL: there is none */
+    rm_webrtc **others;     /* these send the same, each with encoders of its own; they outlive it too */
     size_t other_count;
     const char *source;     /* "test", or a file */
     uint32_t width, height; /* 0: 1280 x 720 for the test picture, a file as it is */
