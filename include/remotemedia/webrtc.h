@@ -120,6 +120,8 @@ typedef struct rm_webrtc_config {
     uint32_t rtcp_interval_ms;        /* mean time between reports, 1000..10000; default 5000 */
     bool adaptive_bitrate_enabled;    /* congestion control: rate, pace, probes; false: all leaves as it comes at the
                                          bitrate set; default true */
+    uint32_t media_weight_percent;    /* of a bottleneck that it shares with media of others, or TCP, a connection takes
+                                         about this much of what it would; 25..400; default 100 */
     uint32_t target_bitrate_kbps;     /* of video, and its ceiling when adaptive; 50..50000; default 2000 */
     const char *max_video_resolution; /* "480p", "720p" (default), "1080p": larger pictures are scaled down */
     uint32_t video_framerate_fps;     /* ceiling, 1..60; default 30 */

@@ -38,6 +38,7 @@ void rmi_cc_aimd_init(struct rmi_cc_aimd *a, const struct rmi_cc_limits *limits)
     *a = (struct rmi_cc_aimd){.min_bps = limits->min_bps,
                               .max_bps = limits->max_bps,
                               .bps = limits->start_bps,
+                              .weight = 1,
                               .link_variance = LINK_VARIANCE_START,
                               .rtt_s = RTT_START_S};
 }
@@ -86,10 +87,11 @@ static void check_link(struct rmi_cc_aimd *a, double acked_bps, bool above) {
  * another). */
 static double additive_bps(const struct rmi_cc_aimd *a, double seconds) {
     const bool known = a->link_kbps > 0;
-    const double lift = fmin(fmax(LIFT_BPS / a->bps, known ? LIFT_LEAST : 1), LIFT_MOST);
+    const double bps = a->bps / a->weight; /* of one of the flows that it stands for */
+    const double lift = fmin(fmax(LIFT_BPS / bps, known ? LIFT_LEAST : 1), LIFT_MOST);
     const double step =
-        fmin(known ? ADDITIVE_BPS : ADDITIVE_FAST_BPS, (known ? SHARE_MOST : SHARE_FAST_MOST) * a->bps) * lift;
-    return fmax(fmax(step, ADDITIVE_SHARE * a->bps), ADDITIVE_LEAST_BPS) * seconds;
+        fmin(known ? ADDITIVE_BPS : ADDITIVE_FAST_BPS, (known ? SHARE_MOST : SHARE_FAST_MOST) * bps) * lift;
+    return fmax(fmax(step, ADDITIVE_SHARE * bps), ADDITIVE_LEAST_BPS) * a->weight * seconds;
 }
 
 static void increase(struct rmi_cc_aimd *a, int64_t now_us, double acked_bps, bool app_limited) {

@@ -14,6 +14,7 @@ enum rmi_cc_aimd_state { RMI_CC_AIMD_HOLD, RMI_CC_AIMD_INCREASE };
 struct rmi_cc_aimd {
     double min_bps, max_bps;
     double bps;
+    double weight; /* grows like so many flows of its rate divided by this */
     enum rmi_cc_aimd_state state;
     bool has_changed;
     int64_t changed_us;   /* last increase or cut */

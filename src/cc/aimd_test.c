@@ -42,6 +42,27 @@ static void it_grows_by_eight_percent_a_second(void **state) {
     assert_near(a.bps, 5e6);
 }
 
+/* One of weight two is two of half its rate: all in all it grows twice as fast as one of these. */
+static void weight_counts_as_so_many_flows(void **state) {
+    (void)state;
+    struct rmi_cc_aimd one, two;
+    int64_t now_us = RMI_SEC(1), then_us = now_us;
+    start(&one);
+    start(&two);
+    two.weight = 2;
+    rmi_cc_aimd_set(&one, now_us, 600e3);
+    rmi_cc_aimd_set(&two, now_us, 1200e3);
+    assert_true(rmi_cc_aimd_update(&one, now_us += RMI_MS(250), OVER, 500e3, false));
+    assert_true(rmi_cc_aimd_update(&two, then_us += RMI_MS(250), OVER, 1000e3 + 5000, false));
+    two.bps = 2 * one.bps;
+    one.link_kbps = two.link_kbps = 0; /* when the capacity is taken to be another one is by chance */
+    const double from_bps = one.bps;
+    normal(&one, &now_us, 5, false);
+    normal(&two, &then_us, 5, false);
+    assert_true(one.bps > from_bps + 50e3);
+    assert_near(two.bps, 2 * one.bps);
+}
+
 static void a_cut_goes_below_what_arrives(void **state) {
     (void)state;
     struct rmi_cc_aimd a;
@@ -121,11 +142,9 @@ static void a_cut_goes_without_a_measurement(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_grows_by_eight_percent_a_second),
-        cmocka_unit_test(a_cut_goes_below_what_arrives),
-        cmocka_unit_test(near_the_known_capacity_it_grows_slowly),
-        cmocka_unit_test(an_idle_application_proves_nothing),
-        cmocka_unit_test(a_probe_sets_it),
+        cmocka_unit_test(it_grows_by_eight_percent_a_second), cmocka_unit_test(weight_counts_as_so_many_flows),
+        cmocka_unit_test(a_cut_goes_below_what_arrives),      cmocka_unit_test(near_the_known_capacity_it_grows_slowly),
+        cmocka_unit_test(an_idle_application_proves_nothing), cmocka_unit_test(a_probe_sets_it),
         cmocka_unit_test(a_cut_goes_without_a_measurement),
     };
     return cmocka_run_group_tests_name("cc.aimd", tests, NULL, NULL);

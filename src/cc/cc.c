@@ -54,6 +54,11 @@ void rmi_cc_set_rate(struct rmi_cc *cc, int64_t now_us, double bps) {
     cc->ops->set_rate(cc->self, now_us, bps);
 }
 
+void rmi_cc_set_weight(struct rmi_cc *cc, double weight) {
+    if (weight > 0 && cc->ops->set_weight)
+        cc->ops->set_weight(cc->self, weight);
+}
+
 bool rmi_cc_poll_probe(struct rmi_cc *cc, int64_t now_us, struct rmi_cc_probe *out) {
     return cc->ops->poll_probe(cc->self, now_us, out);
 }

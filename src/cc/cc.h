@@ -61,6 +61,7 @@ struct rmi_cc_ops {
     void (*remb)(void *self, int64_t now_us, double bps);
     void (*marked)(void *self, int64_t now_us); /* NULL: marks would not be answered, so nothing may be ECT */
     void (*set_rate)(void *self, int64_t now_us, double bps);
+    void (*set_weight)(void *self, double weight); /* NULL: makes no difference */
     bool (*poll_probe)(void *self, int64_t now_us, struct rmi_cc_probe *out);
     int64_t (*next_deadline)(const void *self, bool can_probe);
     void (*timeout)(void *self, int64_t now_us);
@@ -93,6 +94,9 @@ void rmi_cc_marked(struct rmi_cc *cc, int64_t now_us);
 bool rmi_cc_answers_marks(const struct rmi_cc *cc);
 /* Others on the same bottleneck make room, or need it (cc/share.h). Within the limits. */
 void rmi_cc_set_rate(struct rmi_cc *cc, int64_t now_us, double bps);
+/* Of a bottleneck that it shares with flows of weight 1 it takes so many times as much as one of them, as if it were
+ * so many flows (RFC 8867 6.1). 1 to begin with; others than numbers above 0 are not taken over. */
+void rmi_cc_set_weight(struct rmi_cc *cc, double weight);
 /* A probe that is to be sent now. False: none is due. */
 bool rmi_cc_poll_probe(struct rmi_cc *cc, int64_t now_us, struct rmi_cc_probe *out);
 /* can_probe: it would be asked for a probe then. */

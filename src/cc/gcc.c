@@ -78,6 +78,11 @@ static void combine(struct gcc *g, int64_t now_us) {
     rmi_cc_probe_plan_estimate(&g->plan, now_us, bps);
 }
 
+static void set_weight(void *self, double weight) {
+    struct gcc *g = self;
+    g->aimd.weight = weight;
+}
+
 static void set_limits(void *self, int64_t now_us, const struct rmi_cc_limits *limits) {
     struct gcc *g = self;
     g->limits = *limits;
@@ -294,6 +299,7 @@ const struct rmi_cc_ops rmi_cc_gcc = {.name = "gcc",
                                       .create = create,
                                       .destroy = free,
                                       .set_limits = set_limits,
+                                      .set_weight = set_weight,
                                       .sent = sent,
                                       .feedback = feedback,
                                       .report = report,

@@ -84,6 +84,7 @@ struct rmi_endpoint_config {
     struct rmi_endpoint_data_ops channels; /* event NULL: no association is made */
     bool channels_unreliable;              /* ours is unordered and nothing is sent twice */
     struct rmi_cc_limits rates;            /* of each connection's media; zeros: no congestion control */
+    double weight;                         /* of each connection against those of others; 0 = 1 */
     const struct rmi_cc_ops *cc;           /* NULL: rmi_cc_gcc */
     bool ecn;              /* of media, where the remote wants it, too: rmi_endpoint_datagram is told the ECN fields */
     int64_t sound_wait_us; /* see peer/rtp_session.h */

@@ -62,6 +62,7 @@ rm_err rmi_ep_media_open(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
         .limits = ep->config.rates,
         .cc = ep->config.cc,
         .share = &ep->share,
+        .weight = ep->config.weight,
         .sound_wait_us = ep->config.sound_wait_us,
         .rtcp_reports = ep->config.rtcp_reports,
         .rtcp_interval_us = ep->config.rtcp_interval_us,

@@ -76,7 +76,7 @@ struct rmi_rtp_session_config {
     struct rmi_cc_limits limits;
     const struct rmi_cc_ops *cc; /* NULL: rmi_cc_gcc */
     struct rmi_cc_share *share;  /* of the connections that leave by the same way; NULL: alone */
-    double weight;               /* of its part of what they share; 0 = 1 */
+    double weight;               /* of its part of what it shares, with these and with others; 0 = 1 */
     int64_t sound_wait_us;  /* how late sound may be at most to be of use to its receiver: a repair that cannot come
                                sooner is not asked for; 0 = 50 ms */
     size_t history_packets; /* most video packets kept for retransmission, power of two; 0 = 1024. They are kept for

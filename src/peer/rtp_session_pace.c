@@ -111,6 +111,7 @@ static bool begin(struct rmi_rtp_session *s, int64_t now_us) {
         rmi_log(s->config.log, RMI_LOG_RTP, RM_LOG_ERROR, "%s: no congestion control: %s", s->name, rm_strerror(err));
         return false;
     }
+    rmi_cc_set_weight(&p->cc, s->config.weight);
     const struct rmi_cc_status status = status_of(s);
     rmi_pacer_init(&p->pacer, now_us, status.pacing_bps);
     p->member = (struct rmi_cc_member){.uplink = p->member.uplink,

@@ -48,6 +48,10 @@
 #define BACKOFF_INITIAL_MAX_MS 60000
 #define BACKOFF_MAX_MS 600000
 #define BACKOFF_MULTIPLIER_MAX 10.0
+#define DEFAULT_WEIGHT_PERCENT 100
+#define WEIGHT_MIN_PERCENT                                                                                             \
+    25 /* as far as W3C's priorities go from "low": down to a half, up to four times; and once more */
+#define WEIGHT_MAX_PERCENT 400
 
 void rm_webrtc_config_init(rm_webrtc_config *c) {
     memset(c, 0, sizeof *c);
@@ -62,6 +66,7 @@ void rm_webrtc_config_init(rm_webrtc_config *c) {
     c->enable_rtcp = true;
     c->rtcp_interval_ms = DEFAULT_RTCP_MS;
     c->adaptive_bitrate_enabled = true;
+    c->media_weight_percent = DEFAULT_WEIGHT_PERCENT;
     c->target_bitrate_kbps = DEFAULT_BITRATE_KBPS;
     c->max_video_resolution = "720p";
     c->video_framerate_fps = DEFAULT_FPS;
@@ -210,6 +215,7 @@ static void check_media(const rm_webrtc_config *c, struct rmi_sbuf *f) {
     check_range(f, "video_codec", (uint32_t)c->video_codec, RM_VIDEO_VP9, RM_VIDEO_H264);
     check_range(f, "jitter_buffer_size_ms", c->jitter_buffer_size_ms, JITTER_MIN_MS, JITTER_MAX_MS);
     check_range(f, "rtcp_interval_ms", c->rtcp_interval_ms, RTCP_MIN_MS, RTCP_MAX_MS);
+    check_range(f, "media_weight_percent", c->media_weight_percent, WEIGHT_MIN_PERCENT, WEIGHT_MAX_PERCENT);
     check_range(f, "target_bitrate_kbps", c->target_bitrate_kbps, BITRATE_MIN_KBPS, BITRATE_MAX_KBPS);
     check_range(f, "video_framerate_fps", c->video_framerate_fps, 1, FPS_MAX);
     check_range(f, "audio_bitrate_bps", c->audio_bitrate_bps, RMI_AUDIO_BITRATE_MIN_BPS, RMI_AUDIO_BITRATE_MAX_BPS);

@@ -365,6 +365,7 @@ static rm_err create_endpoint(struct rm_webrtc *t) {
         .channels_unreliable = t->config.data_channel_mode == RM_DATA_CHANNEL_UNRELIABLE,
         .sound_wait_us = RMI_MS(t->config.jitter_buffer_size_ms),
         .rates = rmi_media_limits(&t->config),
+        .weight = t->config.media_weight_percent / 100.0,
         .ecn = t->config.enable_ecn,
         .rtcp_reports = t->config.enable_rtcp,
         .rtcp_interval_us = RMI_MS(t->config.rtcp_interval_ms),

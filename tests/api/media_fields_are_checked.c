@@ -14,6 +14,7 @@ static const struct range {
 } ranges[] = {
     {"jitter_buffer_size_ms", offsetof(rm_webrtc_config, jitter_buffer_size_ms), 50, 200},
     {"rtcp_interval_ms", offsetof(rm_webrtc_config, rtcp_interval_ms), 1000, 10000},
+    {"media_weight_percent", offsetof(rm_webrtc_config, media_weight_percent), 25, 400},
     {"target_bitrate_kbps", offsetof(rm_webrtc_config, target_bitrate_kbps), 50, 50000},
     {"video_framerate_fps", offsetof(rm_webrtc_config, video_framerate_fps), 1, 60},
     {"video_rungs[1].max_width", offsetof(rm_webrtc_config, video_rungs[1].max_width), 16, 4096},

@@ -431,6 +431,7 @@ struct rmt_peer *rmt_mesh_add(struct rmt_mesh *m, struct rmt_host *host, const s
         p->media = true;
         ec.media = *o->media;
         ec.rates = o->rates;
+        ec.weight = o->weight;
         ec.cc = o->cc;
         ec.ecn = o->ecn;
         ec.sound_wait_us = o->sound_wait_us;

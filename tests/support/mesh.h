@@ -42,6 +42,7 @@ struct rmt_peer_options {
     struct rmi_reconnect_policy reconnect; /* zeros: off */
     enum rmi_jsep_codec_id video_first;    /* RMI_JSEP_OPUS = 0: VP9 */
     struct rmi_cc_limits rates;            /* zeros: no congestion control */
+    double weight;                         /* of its media; 0 = 1 */
     const struct rmi_cc_ops *cc;           /* NULL: rmi_cc_gcc */
     bool ecn;
     int64_t sound_wait_us;                      /* see peer/rtp_session.h */

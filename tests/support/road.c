@@ -230,8 +230,12 @@ struct road_flow *road_add(struct road *r, const struct road_flow_config *config
                                          .sender_report = on_report,
                                          .rate = on_rate,
                                          .ctx = f};
-    struct rmt_peer_options o = {
-        .room = f->name, .video_first = RMI_JSEP_VP8, .no_data = true, .media = &ops, .rates = limits_of(&f->config)};
+    struct rmt_peer_options o = {.room = f->name,
+                                 .video_first = RMI_JSEP_VP8,
+                                 .no_data = true,
+                                 .media = &ops,
+                                 .rates = limits_of(&f->config),
+                                 .weight = config->weight};
     struct rmt_host *h = host(r, "sender", first, config->backward ? beyond : behind, config->owd_us);
     struct rmt_peer *sender = rmt_mesh_add(r->mesh, h, &o);
     ops.peer_up = receiver_up;
