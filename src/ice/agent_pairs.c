@@ -183,7 +183,8 @@ void rmi_ice_drop_pair(struct rmi_ice_agent *a, struct ice_pair *p) {
 }
 
 void rmi_ice_clear_pairs(struct rmi_ice_agent *a) {
-    memset(a->pairs, 0, sizeof a->pairs);
+    /* Those from pairs_end on have never been written: their pages need not be there. */
+    memset(a->pairs, 0, a->pairs_end * sizeof a->pairs[0]);
     a->pairs_end = 0;
     a->selected = a->previous = ICE_NONE;
     a->nominate_us = RMI_NEVER;

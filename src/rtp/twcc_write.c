@@ -21,8 +21,16 @@ static int64_t *slot(struct rmi_twcc_recorder *r, int64_t number) {
     return &r->arrival_ticks[number % RMI_TWCC_WINDOW];
 }
 
+/* The window is written when the first packet comes: a connection without media does not have its pages. */
 void rmi_twcc_recorder_init(struct rmi_twcc_recorder *r) {
-    *r = (struct rmi_twcc_recorder){0};
+    r->started = false;
+    r->feedback_count = 0;
+    r->next = r->newest = 0;
+}
+
+static void start(struct rmi_twcc_recorder *r, int64_t number) {
+    r->started = true;
+    r->next = r->newest = number;
     for (size_t i = 0; i < RMI_TWCC_WINDOW; i++)
         r->arrival_ticks[i] = NOT_RECEIVED;
 }
@@ -39,10 +47,8 @@ static void advance(struct rmi_twcc_recorder *r, int64_t number) {
 }
 
 void rmi_twcc_record(struct rmi_twcc_recorder *r, uint16_t seq, int64_t now_us) {
-    if (!r->started) {
-        r->started = true;
-        r->next = r->newest = FIRST_NUMBER + seq;
-    }
+    if (!r->started)
+        start(r, FIRST_NUMBER + seq);
     int64_t number = r->newest + rmi_seq_diff(seq, (uint16_t)r->newest);
     if (number > r->newest)
         advance(r, number);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sdp/jsep.h"
 #include "sdp/jsep_private.h"
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,9 +246,13 @@ void jsep_drop_provisional(struct rmi_jsep *j) {
     }
 }
 
+void jsep_copy_view(struct jsep_view *to, const struct jsep_view *from) {
+    memcpy(to, from, offsetof(struct jsep_view, sections) + from->count * sizeof from->sections[0]);
+}
+
 void jsep_install(struct jsep_view *place, struct jsep_view *next) {
     rmi_sdp_free(place->remote);
-    *place = *next;
+    jsep_copy_view(place, next);
     next->remote = NULL;
 }
 

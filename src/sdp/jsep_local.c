@@ -328,7 +328,7 @@ static void place_new_media(struct rmi_jsep *j, struct jsep_view *view, bool dat
 }
 
 static void plan_offer(struct rmi_jsep *j, struct jsep_view *view) {
-    *view = j->current;
+    jsep_copy_view(view, &j->current);
     view->remote = NULL; /* stays with `current` */
     for (size_t i = 0; i < view->count; i++) {
         struct jsep_section *s = &view->sections[i];

@@ -64,11 +64,11 @@ struct jsep_transport {
 /* One state of the negotiation. Everything in it points into `remote`, which it owns. */
 struct jsep_view {
     struct rmi_sdp *remote; /* NULL before the first remote description */
-    struct jsep_section sections[RMI_SDP_MEDIA_MAX];
     size_t count;
     struct jsep_numbers numbers;
     struct jsep_transport transport;
     bool has_role, dtls_client;
+    struct jsep_section sections[RMI_SDP_MEDIA_MAX]; /* the last, see jsep_copy_view */
 };
 
 struct rmi_jsep {
@@ -104,6 +104,8 @@ bool jsep_in_use(const struct jsep_view *view, int transceiver);
 const struct jsep_view *jsep_newest(const struct rmi_jsep *j);
 void jsep_drop_provisional(struct rmi_jsep *j);
 /* Replace `pending` or `current` by `next`, whose content moves; the old one is freed. */
+/* With as many sections as there are: a call has three of 32. Those behind them are begun afresh when they are used. */
+void jsep_copy_view(struct jsep_view *to, const struct jsep_view *from);
 void jsep_install(struct jsep_view *place, struct jsep_view *next);
 /* After the newest exchange is agreed: `pending` becomes `current`, stable. */
 void jsep_agree(struct rmi_jsep *j, const char *reason);

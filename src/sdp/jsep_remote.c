@@ -405,7 +405,7 @@ static rm_err carry_transport(struct applying *a) {
 
 static rm_err apply(struct applying *a, bool *restarted, bool *changed) {
     bool live = false;
-    *a->next = *a->base;
+    jsep_copy_view(a->next, a->base);
     a->next->remote = a->sdp;
     rm_err err = check_shape(a);
     if (!err)
