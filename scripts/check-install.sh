@@ -59,6 +59,28 @@ pids+=($!)
 for _ in $(seq 100); do grep -q "echoer on words: hello" "$tmp/words" && break; sleep 0.05; done
 grep -q "echoer on words: hello" "$tmp/words" || { echo "04_data_channel had no answer:"; cat "$tmp/words"; exit 1; }
 
+# Who only listens hears who speaks, by the mixer: the sound that it gets has the markers of the test source.
+stdbuf -oL "$tmp/02_conference" "$url" talk examples/pipelines/mix.yaml >"$tmp/talk" 2>&1 &
+pids+=($!)
+for name in speaker listener; do
+    source=(); [ $name = speaker ] && source=(--publish test)
+    "$tmp/usr/bin/rmrtc" join "$url" --room talk --peer-id $name --allow-peers mixer --no-video --json --duration 30 \
+        "${source[@]}" >"$tmp/$name" &
+    pids+=($!)
+done
+for _ in $(seq 300); do grep -q '"audio_age_ms":{' "$tmp/listener" && break; sleep 0.1; done
+grep -q '"audio_age_ms":{' "$tmp/listener" || { echo "02_conference let nobody hear:"; tail -n 3 "$tmp/talk"; exit 1; }
+
+# Who has a route gets a picture, no larger than its tier.
+"$tmp/03_broadcast_tiers" "$url" big middle small >>"$tmp/log" 2>&1 &
+pids+=($!)
+for name in big small; do
+    "$tmp/usr/bin/rmrtc" join "$url" --peer-id $name --await-picture --duration 30 --snapshot "$tmp/$name.png" >>"$tmp/log"
+done
+width() { printf '%d' "0x$(od -An -j16 -N4 -tx1 "$1" | tr -d ' \n')"; }
+[ "$(width "$tmp/big.png")" = 1280 ] || { echo "03_broadcast_tiers: big had $(width "$tmp/big.png") columns"; exit 1; }
+(($(width "$tmp/small.png") <= 854)) || { echo "03_broadcast_tiers: small had $(width "$tmp/small.png") columns"; exit 1; }
+
 # The blurred picture comes back: as a PNG it is well below what was sent (about 60 %; unprocessed, it is above).
 stdbuf -oL "$tmp/01_blur_call" "$url" blur examples/pipelines/blur.yaml >"$tmp/blur" 2>&1 &
 blur=$!
@@ -72,4 +94,4 @@ back=$(stat -c %s "$tmp/back.png") sent=$(stat -c %s "$tmp/sent.png")
 ((back * 10 < sent * 8)) || { echo "01_blur_call did not blur: $back bytes came back for $sent"; exit 1; }
 kill -INT $blur
 wait $blur || { echo "01_blur_call did not end well: $?"; exit 1; }
-echo "check-install: $count example(s) by pkg-config, one by CMake; the first connects, another blurs pictures, one talks on a data channel"
+echo "check-install: $count example(s) by pkg-config, one by CMake; the first connects, another blurs pictures, one mixes a conference, one serves viewers by tiers, one talks on a data channel"
