@@ -339,6 +339,20 @@ static bool speaks(struct person *mixer, const char *id) {
     return it_is;
 }
 
+static uint64_t concealed(const struct person *p, const char *of) {
+    return rmt_stats(p->t, of).concealed_samples;
+}
+
+/* Somebody stops without a word, as a dead peer does: the mix waits for it a moment and goes on. */
+static void one_falls_silent(struct person *people, size_t count, size_t silent, const struct listener *listeners,
+                             size_t listener_count) {
+    const uint64_t before = concealed(&people[0], "mixer");
+    atomic_store(&people[silent].gone, true);
+    all_hear_right(listeners, listener_count, people, count);
+    printf("%s fell silent: another listener had %.0f ms concealed\n", people[silent].id,
+           (double)(concealed(&people[0], "mixer") - before) / (RMT_TONE_RATE / 1000));
+}
+
 static void one_mixes_for_all(const struct rmi_signaling_thread *s, size_t count) {
     static struct person mixer, people[SENDERS_MAX];
     struct listener listeners[SENDERS_MAX + 1];
@@ -380,6 +394,7 @@ static void one_mixes_for_all(const struct rmi_signaling_thread *s, size_t count
     RMT_REQUIRE(rm_webrtc_session_get_info(mixer.session, &info) == RM_OK);
     RMT_REQUIRE(info.active && info.connected == count - 1 && info.peers == count - 1 && info.failed == 0);
     RMT_REQUIRE(info.sent > 0 && info.node_errors == 0 && info.streams == count - 1);
+    one_falls_silent(people, count, 3, listeners, count);
     band_stop(&band);
     rm_webrtc_destroy_session(&mixer.session);
     for (size_t i = 0; i < count; i++)
