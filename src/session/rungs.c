@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session/rungs.h"
 #include "base/time.h"
+#include <math.h>
 #include <string.h>
 
 #define CLEARLY 0.75 /* a rung has at most this part of the bitrate of the one above it, and so many of its lines */
 #define KEEPS 0.5    /* of what the best of a rung can take: who has less would hold it back too much */
-#define RISES 0.65   /* of it, for who comes from below */
+#define RISES 0.7    /* of it, for who comes from below */
 #define RISE_WAIT_US RMI_SEC(3)
 #define RISE_WAIT_MAX_US RMI_SEC(48)
 #define FELL_SOON_US RMI_SEC(30) /* after it rose: the next time it waits twice as long */
 #define GUESS_US RMI_SEC(1)
+#define MEMORY_US                                                                                                      \
+    RMI_SEC(10) /* in which what is remembered of the best falls to a third: a few turns of congestion                 \
+                   control's saw */
 
 static uint32_t long_side(uint32_t w, uint32_t h) {
     return w > h ? w : h;
@@ -48,9 +52,11 @@ static double takes(const struct rmi_rung_peer *p) {
 
 struct placing {
     const struct rmi_rungs *rungs;
+    struct rmi_rung_memory *memory;
     struct rmi_rung_peer *const *peers;
     size_t count;
     int64_t now_us;
+    double forgets; /* what is left of the memory by now */
 };
 
 /* Who is below `r` and must wait before it comes up says nothing about what the others there hold back. */
@@ -58,8 +64,8 @@ static bool is_below(const struct rmi_rung_peer *p, int r) {
     return p->rung != RMI_RUNG_NONE && p->rung > r;
 }
 
-/* What the best of rung `r` can take, of those that have no place yet. */
-static double best_of(const struct placing *s, int r) {
+/* What the best of rung `r` can take, of those that have no place yet; and, for who wants to come up, could lately. */
+static double best_of(const struct placing *s, int r, double *lately) {
     double best = 0, waiting = 0;
     for (size_t i = 0; i < s->count; i++) {
         const struct rmi_rung_peer *p = s->peers[i];
@@ -68,21 +74,24 @@ static double best_of(const struct placing *s, int r) {
         double *of = is_below(p, r) ? &waiting : &best;
         *of = takes(p) > *of ? takes(p) : *of;
     }
-    best = best > 0 ? best : waiting;
-    return best < s->rungs->rung[r].max_bps ? best : s->rungs->rung[r].max_bps;
+    const double most = s->rungs->rung[r].max_bps, now = fmin(best > 0 ? best : waiting, most);
+    double *remembered = &s->memory->best_bps[r];
+    *remembered = best > 0 ? fmin(fmax(*remembered * s->forgets, now), most) : 0;
+    *lately = fmax(*remembered, now);
+    return now;
 }
 
 static bool may_rise(const struct rmi_rung_peer *p, int r, int64_t now_us) {
     return p->has_room && r >= p->room_rung && now_us - p->room_since_us >= p->wait_us;
 }
 
-static bool belongs(const struct placing *s, struct rmi_rung_peer *p, int r, double best) {
+static bool belongs(const struct placing *s, struct rmi_rung_peer *p, int r, double best, double lately) {
     const bool guess = s->now_us - p->begun_us < GUESS_US;
     if (r == s->rungs->count - 1)
         return true;
     if (!is_below(p, r))
         return takes(p) >= KEEPS * best || (guess && (p->rung == RMI_RUNG_NONE || p->rung == r));
-    if (takes(p) < RISES * best)
+    if (takes(p) < RISES * lately)
         return false;
     if (p->up == RMI_RUNG_NONE)
         p->up = r;
@@ -104,6 +113,8 @@ static void note_room(struct rmi_rung_peer *p, int64_t now_us) {
 static void move(struct rmi_rung_peer *p, int64_t now_us) {
     const int from = p->rung;
     p->rung = p->next;
+    if (p->rung == RMI_RUNG_NONE)
+        p->sending = RMI_RUNG_NONE; /* it misses some now */
     if (from == p->rung) {
         note_room(p, now_us);
         return;
@@ -130,17 +141,24 @@ static void begin(struct rmi_rung_peer *p, int64_t now_us) {
     p->wait_us = RISE_WAIT_US;
 }
 
-void rmi_rungs_place(const struct rmi_rungs *rungs, struct rmi_rung_peer *const *peers, size_t count, int64_t now_us,
-                     struct rmi_rung_use use[RMI_RUNGS_MAX]) {
-    const struct placing s = {.rungs = rungs, .peers = peers, .count = count, .now_us = now_us};
+void rmi_rungs_place(const struct rmi_rungs *rungs, struct rmi_rung_memory *memory, struct rmi_rung_peer *const *peers,
+                     size_t count, int64_t now_us, struct rmi_rung_use use[RMI_RUNGS_MAX]) {
+    const struct placing s = {.rungs = rungs,
+                              .memory = memory,
+                              .peers = peers,
+                              .count = count,
+                              .now_us = now_us,
+                              .forgets = exp(-(double)(now_us - memory->at_us) / (double)MEMORY_US)};
+    memory->at_us = now_us;
     memset(use, 0, RMI_RUNGS_MAX * sizeof *use);
     for (size_t i = 0; i < count; i++)
         begin(peers[i], now_us);
     for (int r = 0; r < rungs->count; r++) {
-        const double best = best_of(&s, r);
+        double lately;
+        const double best = best_of(&s, r, &lately);
         for (size_t i = 0; i < count; i++) {
             struct rmi_rung_peer *p = peers[i];
-            if (takes(p) <= 0 || p->next != RMI_RUNG_NONE || first_of(rungs, p) > r || !belongs(&s, p, r, best))
+            if (takes(p) <= 0 || p->next != RMI_RUNG_NONE || first_of(rungs, p) > r || !belongs(&s, p, r, best, lately))
                 continue;
             p->next = r;
             use[r].bps = use[r].peers == 0 || takes(p) < use[r].bps ? takes(p) : use[r].bps;
@@ -151,4 +169,21 @@ void rmi_rungs_place(const struct rmi_rungs *rungs, struct rmi_rung_peer *const 
     }
     for (size_t i = 0; i < count; i++)
         move(peers[i], now_us);
+}
+
+enum rmi_rung_pass rmi_rungs_pass(struct rmi_rung_peer *p, int rung, bool key_frame, int64_t capture_us,
+                                  int64_t key_us) {
+    if (p->rung == RMI_RUNG_NONE)
+        return RMI_RUNG_SKIP;
+    if (rung == p->sending) {
+        if (rung != p->rung && key_us != 0 && capture_us >= key_us)
+            return RMI_RUNG_SKIP;
+    } else if (rung != p->rung || !key_frame) {
+        return RMI_RUNG_SKIP;
+    } else if (p->sending != RMI_RUNG_NONE && capture_us <= p->sent_us) {
+        return RMI_RUNG_LATE;
+    }
+    p->sending = rung;
+    p->sent_us = capture_us;
+    return RMI_RUNG_SEND;
 }

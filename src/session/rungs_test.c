@@ -13,6 +13,7 @@
 
 struct crowd {
     struct rmi_rungs rungs;
+    struct rmi_rung_memory memory;
     struct rmi_rung_peer peer[PEERS];
     struct rmi_rung_use use[RMI_RUNGS_MAX];
     size_t count;
@@ -25,7 +26,7 @@ static void crowd_begin(struct crowd *c, size_t count) {
     *c = (struct crowd){.count = count, .now_us = RMI_SEC(10)};
     rmi_rungs_build(&top, below, sizeof below / sizeof below[0], &c->rungs);
     for (size_t i = 0; i < count; i++)
-        c->peer[i].rung = RMI_RUNG_NONE;
+        c->peer[i].rung = c->peer[i].sending = RMI_RUNG_NONE;
 }
 
 static void step(struct crowd *c) {
@@ -36,7 +37,7 @@ static void step(struct crowd *c) {
         peers[i] = &c->peer[i];
         before[i] = c->peer[i].rung;
     }
-    rmi_rungs_place(&c->rungs, peers, c->count, c->now_us, c->use);
+    rmi_rungs_place(&c->rungs, &c->memory, peers, c->count, c->now_us, c->use);
     for (size_t i = 0; i < c->count; i++) {
         c->moves += before[i] != RMI_RUNG_NONE && before[i] != c->peer[i].rung;
         assert_int_equal(c->peer[i].rung == RMI_RUNG_NONE, c->peer[i].target_bps <= 0);
@@ -153,6 +154,27 @@ static void room_is_waited_for(void **state) {
     assert_int_equal(c.peer[1].rung, 1);
 }
 
+/* Congestion control of the one above falls back, and recovers. */
+static void a_drop_above_brings_nobody_up(void **state) {
+    (void)state;
+    struct crowd c;
+    crowd_begin(&c, 2);
+    c.peer[0].target_bps = 900000;
+    c.peer[1].target_bps = 280000;
+    run(&c, RMI_SEC(5));
+    assert_int_equal(c.peer[1].rung, 1);
+    c.moves = 0;
+    for (int i = 0; i < 20; i++) {
+        c.peer[0].target_bps = 900000;
+        run(&c, RMI_SEC(3));
+        c.peer[0].target_bps = 400000;
+        run(&c, RMI_SEC(4));
+    }
+    assert_int_equal(c.moves, 0);
+    run(&c, RMI_SEC(20)); /* it stays so */
+    assert_int_equal(c.peer[1].rung, 0);
+}
+
 static void noise_moves_nobody(void **state) {
     (void)state;
     struct crowd c;
@@ -227,6 +249,26 @@ static void the_last_rung_takes_all(void **state) {
     assert_true(c.use[0].bps == 100000);
 }
 
+static void a_change_begins_with_a_key_frame(void **state) {
+    (void)state;
+    struct rmi_rung_peer p = {.rung = RMI_RUNG_NONE, .sending = RMI_RUNG_NONE};
+    assert_int_equal(rmi_rungs_pass(&p, 0, true, 1000, 0), RMI_RUNG_SKIP);
+    p.rung = 1;
+    assert_int_equal(rmi_rungs_pass(&p, 0, true, 1000, 0), RMI_RUNG_SKIP);
+    assert_int_equal(rmi_rungs_pass(&p, 1, false, 1000, 0), RMI_RUNG_SKIP);
+    assert_int_equal(rmi_rungs_pass(&p, 1, true, 2000, 2000), RMI_RUNG_SEND);
+    assert_int_equal(rmi_rungs_pass(&p, 1, false, 3000, 2000), RMI_RUNG_SEND);
+    p.rung = 0; /* up: the old one goes on until a key frame is being made */
+    assert_int_equal(rmi_rungs_pass(&p, 1, false, 4000, 0), RMI_RUNG_SEND);
+    assert_int_equal(rmi_rungs_pass(&p, 0, false, 4000, 0), RMI_RUNG_SKIP);
+    assert_int_equal(rmi_rungs_pass(&p, 0, true, 4000, 4000), RMI_RUNG_LATE);
+    assert_int_equal(rmi_rungs_pass(&p, 1, false, 5000, 0), RMI_RUNG_SEND);
+    assert_int_equal(rmi_rungs_pass(&p, 1, false, 6000, 6000), RMI_RUNG_SKIP);
+    assert_int_equal(rmi_rungs_pass(&p, 0, true, 6000, 6000), RMI_RUNG_SEND);
+    assert_int_equal(rmi_rungs_pass(&p, 1, true, 7000, 6000), RMI_RUNG_SKIP);
+    assert_int_equal(rmi_rungs_pass(&p, 0, false, 7000, 6000), RMI_RUNG_SEND);
+}
+
 static void nobody_is_nothing(void **state) {
     (void)state;
     struct crowd c;
@@ -244,10 +286,12 @@ int main(void) {
         cmocka_unit_test(who_is_alike_shares_the_top_rung),
         cmocka_unit_test(who_has_much_less_room_has_its_own),
         cmocka_unit_test(room_is_waited_for),
+        cmocka_unit_test(a_drop_above_brings_nobody_up),
         cmocka_unit_test(noise_moves_nobody),
         cmocka_unit_test(a_sawtooth_moves_ever_less),
         cmocka_unit_test(a_wish_is_kept),
         cmocka_unit_test(the_last_rung_takes_all),
+        cmocka_unit_test(a_change_begins_with_a_key_frame),
         cmocka_unit_test(nobody_is_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,7 @@ static rm_err create_peer(struct rmi_media *m, const char *peer_id, struct rmi_m
     rmi_av_sync_init(&p->sync, RMI_OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ);
     p->sync.tolerance_us = RMI_AV_SYNC_UNNOTICED_US;
     p->target_bps = ceiling_bps(m);
-    p->place.rung = p->sending = RMI_RUNG_NONE;
+    p->place.rung = p->place.sending = RMI_RUNG_NONE;
     if (err)
         rmi_media_peer_unref(p);
     else

@@ -137,7 +137,7 @@ static void set_route(struct rmi_media_peer *p, enum rmi_rtp_kind kind, struct r
         return;
     p->from[kind] = output;
     if (kind == RMI_RTP_VIDEO)
-        p->sending = RMI_RUNG_NONE; /* of another source: what it gets so far is wanted no more */
+        p->place.sending = RMI_RUNG_NONE; /* of another source: what it gets so far is wanted no more */
 }
 
 void rmi_media_route(struct rmi_media_peer *p, enum rmi_rtp_kind kind, struct rmi_media_output *output,
@@ -242,7 +242,7 @@ static void refresh_formats(struct rmi_media_peer *p) {
         if (format != p->format[k]) {
             ask_key(&p->own[k], format);
             if (k == RMI_RTP_VIDEO)
-                p->place.rung = p->sending = RMI_RUNG_NONE;
+                p->place.rung = p->place.sending = RMI_RUNG_NONE;
         }
         p->format[k] = format;
         atomic_store(&p->own[k].formats, format < 0 ? 0 : 1u << format);
@@ -252,11 +252,7 @@ static void refresh_formats(struct rmi_media_peer *p) {
 /* The rung has changed: its encoder shall make a key frame. */
 static void follow_place(struct rmi_media_peer *p, int before) {
     const int rung = p->place.rung;
-    if (rung == before)
-        return;
-    if (rung == RMI_RUNG_NONE)
-        p->sending = RMI_RUNG_NONE;
-    else if (rung != p->sending)
+    if (rung != before && rung != RMI_RUNG_NONE && rung != p->place.sending)
         ask_key(&p->from[RMI_RTP_VIDEO]->rungs[rung], p->format[RMI_RTP_VIDEO]);
 }
 
@@ -292,15 +288,15 @@ static void place_all(struct rmi_media *m, struct rmi_media_output *o, int64_t n
     pthread_mutex_unlock(&o->mutex);
     if (atomic_load(&o->passing))
         ladder.count = 1;
-    rmi_rungs_place(&ladder, places, count, now_us, use);
+    rmi_rungs_place(&ladder, &o->memory, places, count, now_us, use);
     unsigned formats[RMI_RUNGS_MAX] = {0};
     for (size_t i = 0; i < count; i++) {
         const unsigned bit = peers[i]->format[RMI_RTP_VIDEO] < 0 ? 0 : 1u << peers[i]->format[RMI_RTP_VIDEO];
         follow_place(peers[i], before[i]);
         if (places[i]->rung != RMI_RUNG_NONE)
             formats[places[i]->rung] |= bit;
-        if (peers[i]->sending != RMI_RUNG_NONE)
-            formats[peers[i]->sending] |= bit; /* until it changes over */
+        if (places[i]->sending != RMI_RUNG_NONE)
+            formats[places[i]->sending] |= bit; /* until it changes over */
     }
     for (int r = 0; r < RMI_RUNGS_MAX; r++) {
         if (use[r].peers > 0) /* who is about to leave it gets what it got */
@@ -346,7 +342,7 @@ struct rmi_media_track *rmi_media_video_track(struct rmi_media_peer *p) {
     struct rmi_media_output *o = p->from[RMI_RTP_VIDEO];
     if (has_own(p, RMI_RTP_VIDEO))
         return &p->own[RMI_RTP_VIDEO];
-    const int rung = p->sending != RMI_RUNG_NONE ? p->sending : p->place.rung;
+    const int rung = p->place.sending != RMI_RUNG_NONE ? p->place.sending : p->place.rung;
     return o ? &o->rungs[rung == RMI_RUNG_NONE ? 0 : rung] : NULL;
 }
 
@@ -358,23 +354,13 @@ void rmi_media_key_wanted(struct rmi_media_peer *p) {
 
 /* ---- to its peers ---- */
 
-/* A peer changes to another quality with a key frame of it, so that it can decode all that it gets; until then it gets
- * the old one, but no picture that is newer than the key frame that is being made: time does not go back. */
 static bool gets(struct rmi_media_peer *p, struct rmi_media_output *o, int rung, const struct rmi_rtp_batch *batch) {
-    if (p->place.rung == RMI_RUNG_NONE)
-        return false;
-    if (rung == p->sending) {
-        const int64_t key_us = rung == p->place.rung ? 0 : atomic_load(&o->rungs[p->place.rung].key_time_us);
-        return key_us == 0 || batch->capture_us < key_us;
-    }
-    if (rung != p->place.rung || !batch->key_frame)
-        return false;
-    if (p->sending != RMI_RUNG_NONE && batch->capture_us <= p->sent_time_us) {
-        ask_key(&o->rungs[rung], (int)batch->format); /* it comes too late */
-        return false;
-    }
-    p->sending = rung;
-    return true;
+    const int own = p->place.rung;
+    const enum rmi_rung_pass pass = rmi_rungs_pass(&p->place, rung, batch->key_frame, batch->capture_us,
+                                                   own == RMI_RUNG_NONE ? 0 : atomic_load(&o->rungs[own].key_time_us));
+    if (pass == RMI_RUNG_LATE)
+        ask_key(&o->rungs[rung], (int)batch->format);
+    return pass == RMI_RUNG_SEND;
 }
 
 void rmi_media_output_send(struct rmi_media_output *o, int rung, const struct rmi_rtp_batch *batch, int64_t now_us) {
@@ -387,7 +373,5 @@ void rmi_media_output_send(struct rmi_media_output *o, int rung, const struct rm
         if (kind == RMI_RTP_VIDEO && !gets(p, o, rung, batch))
             continue;
         rmi_rtp_session_send(p->rtp, now_us, batch);
-        if (kind == RMI_RTP_VIDEO)
-            p->sent_time_us = batch->capture_us;
     }
 }

@@ -92,7 +92,8 @@ struct rmi_media_output {
     atomic_bool closed; /* the network thread has still to take its peers off it */
     struct rmi_media_track audio;
     struct rmi_media_track rungs[RMI_RUNGS_MAX];
-    atomic_bool passing; /* its pictures come encoded, and cannot be made smaller */
+    struct rmi_rung_memory memory; /* network thread */
+    atomic_bool passing;           /* its pictures come encoded, and cannot be made smaller */
 
     pthread_mutex_t mutex;        /* of all below */
     struct rmi_media_clock clock; /* of its pictures: one for all rungs, so that peers may change between them */
@@ -164,9 +165,7 @@ struct rmi_media_peer {
     int format[RMI_RTP_KINDS];                    /* that we send, -1: none */
     struct rmi_media_output *from[RMI_RTP_KINDS]; /* what it gets unless it has its own; NULL: nothing */
     rm_quality cap;                               /* of these pictures at most */
-    struct rmi_rung_peer place;                   /* of their rungs it is to get, */
-    int sending;                                  /* and gets until a key frame of that comes; RMI_RUNG_NONE */
-    int64_t sent_time_us;                         /* of the last of these pictures */
+    struct rmi_rung_peer place;                   /* of them */
     struct rmi_media_rate in[RMI_RTP_KINDS], out[RMI_RTP_KINDS];
     struct rmi_media_judged judged;
     struct rmi_quality quality; /* of the last seconds */

@@ -34,21 +34,35 @@ bool rmt_studio_alive(const struct rmt_studio *s) {
 
 /* ---- batches to peers ---- */
 
-static void send_all(struct rmt_studio *s, const struct rmi_rtp_batch *batch) {
+/* As src/webrtc/media_output.c does. */
+static bool gets(struct rmt_studio *s, struct studio_line *l, struct studio_rung *rung,
+                 const struct rmi_rtp_batch *batch) {
+    const int64_t key_us = l->place.rung == RMI_RUNG_NONE ? 0 : s->rungs[l->place.rung].key_us;
+    const enum rmi_rung_pass pass =
+        rmi_rungs_pass(&l->place, (int)(rung - s->rungs), batch->key_frame, batch->capture_us, key_us);
+    if (pass == RMI_RUNG_LATE)
+        rung->asked = true;
+    return pass == RMI_RUNG_SEND;
+}
+
+/* `rung`: of pictures. */
+static void send_all(struct rmt_studio *s, struct studio_rung *rung, const struct rmi_rtp_batch *batch) {
     int64_t now_us = rmt_host_now(s->host);
     for (size_t i = 0; i < RMT_STUDIO_REMOTES; i++) {
         struct studio_line *l = &s->lines[i];
         enum rmi_payload_format format;
         enum rmi_rtp_kind kind = batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
-        if (l->rtp && rmi_rtp_session_send_format(l->rtp, kind, &format) && format == batch->format)
+        if (!l->rtp || !rmi_rtp_session_send_format(l->rtp, kind, &format) || format != batch->format)
+            continue;
+        if (!rung || gets(s, l, rung, batch))
             rmi_rtp_session_send(l->rtp, now_us, batch); /* while a path is missing it is refused, as in life */
     }
 }
 
 static void on_picture_batch(void *ctx, const struct rmi_rtp_batch *batch) {
-    struct rmt_studio *s = ctx;
-    s->key_frames += batch->key_frame;
-    send_all(s, batch);
+    struct studio_rung *rung = ctx;
+    rung->studio->key_frames += batch->key_frame;
+    send_all(rung->studio, rung, batch);
 }
 
 static void on_late(void *ctx, int64_t now_us) {
@@ -56,7 +70,7 @@ static void on_late(void *ctx, int64_t now_us) {
     (void)now_us;
     const struct rmi_rtp_batch *batch = s->late[s->late_first++ % STUDIO_LATE];
     if (rmt_studio_alive(s)) {
-        send_all(s, batch);
+        send_all(s, NULL, batch);
         rmt_peer_pump(s->peer);
     }
     rmi_rtp_batch_unref(&batch);
@@ -65,7 +79,7 @@ static void on_late(void *ctx, int64_t now_us) {
 static void on_sound_batch(void *ctx, const struct rmi_rtp_batch *batch) {
     struct rmt_studio *s = ctx;
     if (!s->config.sound_late_us) {
-        send_all(s, batch);
+        send_all(s, NULL, batch);
         return;
     }
     RMT_CHECK(s->v, s->late_next - s->late_first < STUDIO_LATE);
@@ -130,6 +144,66 @@ void rmt_studio_echo(struct studio_line *l, rm_runtime_data *data, int64_t now_u
     }
 }
 
+/* ---- rungs ---- */
+
+static const struct rmi_rungs *rungs_of(const struct rmt_studio *s) {
+    static const struct rmi_rungs one = {.count = 1, .rung = {{SIDE_MAX, SIDE_MAX, VIDEO_BPS}}};
+    return s->config.rungs.count ? &s->config.rungs : &one;
+}
+
+static void open_rung(struct rmt_studio *s, struct studio_line *l) {
+    struct studio_rung *rung = &s->rungs[l->place.rung];
+    enum rmi_payload_format format;
+    rung->studio = s;
+    if (!rung->sender && rmi_rtp_session_send_format(l->rtp, RMI_RTP_VIDEO, &format))
+        open_pictures(s, format, on_picture_batch, rung, &rung->sender);
+    rung->asked = true;
+    rung->key_us = 0;
+}
+
+/* Which peer gets which; none at all is no picture. */
+static void place_all(struct rmt_studio *s, int64_t now_us) {
+    struct rmi_rung_peer *peers[RMT_STUDIO_REMOTES];
+    struct studio_line *lines[RMT_STUDIO_REMOTES];
+    struct rmi_rung_use use[RMI_RUNGS_MAX];
+    int before[RMT_STUDIO_REMOTES];
+    size_t count = 0;
+    for (size_t i = 0; i < RMT_STUDIO_REMOTES; i++) {
+        enum rmi_payload_format format;
+        struct studio_line *l = &s->lines[i];
+        if (!s->config.pictures || !l->rtp || !rmi_rtp_session_send_format(l->rtp, RMI_RTP_VIDEO, &format))
+            continue;
+        before[count] = l->place.rung;
+        lines[count] = l;
+        peers[count++] = &l->place;
+    }
+    rmi_rungs_place(rungs_of(s), &s->memory, peers, count, now_us, use);
+    for (size_t i = 0; i < count; i++)
+        if (peers[i]->rung != before[i] && peers[i]->rung != RMI_RUNG_NONE && peers[i]->rung != peers[i]->sending)
+            open_rung(s, lines[i]);
+    for (int r = 0; r < RMI_RUNGS_MAX; r++) {
+        bool leaving = false; /* gets it until it changes over */
+        for (size_t i = 0; i < count; i++)
+            leaving = leaving || peers[i]->sending == r;
+        if (use[r].peers > 0 || !leaving)
+            s->rungs[r].bps = use[r].bps;
+    }
+}
+
+/* Without rungs the encoder begins at its full rate and follows changes of congestion control's; `picture` is NULL. */
+static void tune(struct rmt_studio *s, struct studio_rung *rung, const rm_runtime_data *picture, int64_t now_us) {
+    const struct rmi_rung *r = &rungs_of(s)->rung[rung - s->rungs];
+    const rm_video *v = picture ? rm_runtime_data_video(picture) : NULL;
+    struct rmi_video_sender_settings set = sender_settings(), out;
+    set.max_width = r->max_width;
+    set.max_height = r->max_height;
+    out = set;
+    out.bitrate_bps = (uint32_t)fmax(rung->bps, RMI_VIDEO_BITRATE_MIN_BPS);
+    if (v)
+        rmi_video_ladder_apply(&rung->ladder, now_us, &set, (uint32_t)rung->bps, v->width, v->height, &out);
+    rmt_studio_fail(s, rmi_video_sender_configure(rung->sender, &out), "bitrate");
+}
+
 /* ---- sources ---- */
 
 static double sample(const struct rmt_studio *s, double t) {
@@ -174,17 +248,45 @@ static void on_sound_due(void *ctx, int64_t now_us) {
     rmt_peer_pump(s->peer);
 }
 
+/* All begin at the same time, as the threads of src/webrtc do. */
+static void encode_all(struct rmt_studio *s, rm_runtime_data *picture, int64_t now_us) {
+    const int64_t time_us = rmi_media_clock_step(&s->clock, rm_runtime_data_timestamp_us(picture), now_us);
+    bool sent = false;
+    s->encoders = 0;
+    place_all(s, now_us);
+    for (int r = 0; r < RMI_RUNGS_MAX; r++) {
+        struct studio_rung *rung = &s->rungs[r];
+        if (!rung->sender || rung->bps <= 0)
+            continue;
+        if (s->config.rungs.count)
+            tune(s, rung, picture, now_us);
+        if (rung->asked) {
+            rmi_video_sender_request_key(rung->sender);
+            rung->key_us = time_us;
+        }
+        rung->asked = false;
+        s->encoders++;
+    }
+    for (int r = 0; r < RMI_RUNGS_MAX; r++) { /* nobody to encode for: none is */
+        struct studio_rung *rung = &s->rungs[r];
+        if (!rung->sender || rung->bps <= 0)
+            continue;
+        const rm_err err = rmi_video_sender_input_at(rung->sender, picture, time_us, now_us);
+        rmt_studio_fail(s, err == RM_E_AGAIN ? RM_OK : err, "picture");
+        sent = sent || err == RM_OK;
+        if (err)
+            rung->key_us = 0;
+    }
+    s->pictures_sent += sent;
+}
+
 static void on_picture_due(void *ctx, int64_t now_us) {
     struct rmt_studio *s = ctx;
     rm_runtime_data *picture = NULL;
     if (!rmt_studio_alive(s))
         return;
     rmt_studio_fail(s, test_video_next(s->video, now_us, &picture), "test picture");
-    if (s->pictures) { /* nobody to encode for until then */
-        rm_err err = rmi_video_sender_input(s->pictures, picture, now_us);
-        rmt_studio_fail(s, err == RM_E_AGAIN ? RM_OK : err, "picture");
-        s->pictures_sent += err == RM_OK;
-    }
+    encode_all(s, picture, now_us);
     rm_runtime_data_unref(&picture);
     rmt_host_at(s->host, test_video_due_us(s->video), on_picture_due, s);
     rmt_peer_pump(s->peer);
@@ -216,13 +318,9 @@ static struct studio_line *line_of(struct rmt_studio *s, const char *id) {
     return NULL;
 }
 
-static void take_formats(struct rmt_studio *s, struct studio_line *l) {
-    enum rmi_payload_format format;
-    if (!s->config.pictures || !rmi_rtp_session_send_format(l->rtp, RMI_RTP_VIDEO, &format))
-        return;
-    if (!s->pictures)
-        open_pictures(s, format, on_picture_batch, s, &s->pictures);
-    rmi_video_sender_request_key(s->pictures); /* for the new one */
+/* Without rungs it sends pictures always, few as the bits may be. */
+static double target_of(const struct rmt_studio *s, double video_bps) {
+    return s->config.rungs.count ? video_bps : fmax(video_bps, RMI_VIDEO_BITRATE_MIN_BPS);
 }
 
 static void *peer_up(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp) {
@@ -236,16 +334,19 @@ static void *peer_up(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp
     l->r.up = true;
     l->r.ups++;
     struct rmi_rtp_rate now;
-    l->video_bps = rmi_rtp_session_get_rate(rtp, &now) ? now.video_bps : VIDEO_BPS;
+    l->place = (struct rmi_rung_peer){.rung = RMI_RUNG_NONE, .sending = RMI_RUNG_NONE};
+    l->place.target_bps = target_of(s, rmi_rtp_session_get_rate(rtp, &now) ? now.video_bps : VIDEO_BPS);
     rmi_av_sync_init(&l->sync, RMI_OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ);
     l->sync.tolerance_us = RMI_AV_SYNC_UNNOTICED_US;
     rmt_line_begin(l);
-    take_formats(s, l);
+    place_all(s, rmt_host_now(s->host));
     return l;
 }
 
 static void peer_changed(void *ctx, void *peer) {
-    take_formats(ctx, peer);
+    struct studio_line *l = peer;
+    l->place.rung = l->place.sending = RMI_RUNG_NONE; /* perhaps in another codec */
+    place_all(ctx, rmt_host_now(l->studio->host));
 }
 
 static void peer_down(void *ctx, void *peer) {
@@ -265,25 +366,18 @@ static void key_request(void *ctx, void *peer, int64_t now_us) {
     l->r.key_requests++;
     if (l->echo_pictures)
         rmi_video_sender_request_key(l->echo_pictures);
-    if (s->pictures)
-        rmi_video_sender_request_key(s->pictures);
+    const int rung = l->place.sending != RMI_RUNG_NONE ? l->place.sending : l->place.rung;
+    if (rung != RMI_RUNG_NONE)
+        s->rungs[rung].asked = true;
 }
 
-/* As src/webrtc does: one encoder for all, at the rate of whoever can take least; none at all is no picture. */
 static void rate(void *ctx, void *peer, int64_t now_us, const struct rmi_rtp_rate *rate) {
     struct rmt_studio *s = ctx;
     struct studio_line *l = peer;
-    double least = VIDEO_BPS;
-    (void)now_us;
-    l->video_bps = rate->video_bps;
-    for (size_t i = 0; i < RMT_STUDIO_REMOTES; i++)
-        if (s->lines[i].rtp && s->lines[i].video_bps < least)
-            least = s->lines[i].video_bps;
-    if (!s->pictures)
-        return;
-    struct rmi_video_sender_settings settings = sender_settings();
-    settings.bitrate_bps = (uint32_t)fmax(least, RMI_VIDEO_BITRATE_MIN_BPS);
-    rmt_studio_fail(s, rmi_video_sender_configure(s->pictures, &settings), "bitrate");
+    l->place.target_bps = target_of(s, rate->video_bps);
+    place_all(s, now_us);
+    if (s->rungs[0].sender && !s->config.rungs.count)
+        tune(s, &s->rungs[0], NULL, now_us);
 }
 
 struct rmt_studio *rmt_studio_add(struct rmt_mesh *mesh, struct rmt_host *host, const struct rmt_peer_options *options,
@@ -335,7 +429,8 @@ void rmt_studio_destroy(struct rmt_studio **studio) {
     for (size_t i = 0; i < RMT_STUDIO_REMOTES; i++)
         rmt_line_fini(&s->lines[i]);
     rmi_audio_sender_destroy(&s->sound);
-    rmi_video_sender_destroy(&s->pictures);
+    for (int r = 0; r < RMI_RUNGS_MAX; r++)
+        rmi_video_sender_destroy(&s->rungs[r].sender);
     test_audio_destroy(&s->audio);
     test_video_destroy(&s->video);
     free(s);
@@ -372,6 +467,14 @@ uint64_t rmt_studio_key_frames(const struct rmt_studio *s) {
 
 uint64_t rmt_studio_pictures_sent(const struct rmt_studio *s) {
     return s->pictures_sent;
+}
+
+int rmt_studio_rung(struct rmt_studio *s, const char *id) {
+    return line_of(s, id)->place.sending;
+}
+
+unsigned rmt_studio_encoders(const struct rmt_studio *s) {
+    return s->encoders;
 }
 
 unsigned rmt_studio_wrapped(struct rmt_studio *s, const char *id) {

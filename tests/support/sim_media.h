@@ -3,6 +3,7 @@
 #define RMT_SIM_MEDIA_H
 
 #include "session/audio_receiver.h"
+#include "session/rungs.h"
 #include "session/video_receiver.h"
 #include "support/mesh.h"
 #include "support/sim_main.h"
@@ -12,7 +13,7 @@
  * everybody, or sends back what it receives, and judges all that it hears and sees. */
 struct rmt_studio;
 
-#define RMT_STUDIO_REMOTES 8 /* peers that one can hear in its life */
+#define RMT_STUDIO_REMOTES 12 /* peers that one can hear in its life */
 
 struct rmt_studio_config {
     bool sound, pictures;        /* plays them to everybody */
@@ -24,6 +25,8 @@ struct rmt_studio_config {
     uint32_t fec_loss_percent;   /* sound with in-band FEC for this loss; 0: without */
     int64_t sound_late_us;       /* sound leaves so much later than pictures */
     int64_t max_delay_us;        /* of both receivers; 0 = 200 ms */
+    struct rmi_rungs rungs;      /* of its pictures, with the fine steps between; count 0: one, of no size */
+    bool any_size;               /* what it sees may be scaled, and its quality is not measured */
     bool numbers_wrap;           /* RTP numbers and timestamps begin just before the end of their range */
 };
 
@@ -77,6 +80,9 @@ void rmt_studio_forget(struct rmt_studio *s);
 void rmt_studio_ask_key(struct rmt_studio *s, const char *id, bool storm);
 uint64_t rmt_studio_key_frames(const struct rmt_studio *s); /* sent to everybody */
 uint64_t rmt_studio_pictures_sent(const struct rmt_studio *s);
+/* The rung that peer's pictures are of, RMI_RUNG_NONE: none; and how many encoders made the last picture. */
+int rmt_studio_rung(struct rmt_studio *s, const char *id);
+unsigned rmt_studio_encoders(const struct rmt_studio *s);
 /* With numbers_wrap: what of that peer's sound and pictures has begun anew at 0. */
 enum {
     RMT_WRAPPED_SEQ_SOUND = 1,

@@ -126,7 +126,7 @@ static void judge_sound(struct studio_line *l, const rm_runtime_data *data, int6
 static void judge_quality(struct studio_line *l, const rm_video *v, uint8_t frame, int64_t stamp_us) {
     struct rmt_reception *r = &l->r;
     rm_runtime_data *reference = NULL;
-    if (l->psnr_turn++ % PSNR_EVERY)
+    if (l->studio->config.any_size || l->psnr_turn++ % PSNR_EVERY)
         return;
     rmt_studio_fail(l->studio, test_video_reference(l->studio->video, frame, stamp_us, &reference), "reference");
     double db = quality_psnr_db(v, rm_runtime_data_video(reference));

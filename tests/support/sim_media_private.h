@@ -4,6 +4,8 @@
 
 #include "marker.h"
 #include "session/audio_sender.h"
+#include "session/media_clock.h"
+#include "session/video_ladder.h"
 #include "session/video_sender.h"
 #include "stamp.h"
 #include "support/sim_media.h"
@@ -18,7 +20,7 @@ struct studio_line {
     struct rmt_studio *studio;
     struct rmt_reception r;
     struct rmi_rtp_session *rtp; /* NULL: down */
-    double video_bps;            /* that congestion control gives it */
+    struct rmi_rung_peer place;  /* of our pictures */
     struct rmi_audio_receiver *sound;
     struct rmi_video_receiver *pictures;
     uint64_t sound_task, picture_task;
@@ -45,6 +47,16 @@ struct studio_line {
     uint64_t lost_before, for_good_before, sent_before; /* of streams that ended */
 };
 
+/* Pictures in one quality. */
+struct studio_rung {
+    struct rmt_studio *studio;
+    struct rmi_video_sender *sender; /* NULL: not needed so far */
+    struct rmi_video_ladder ladder;
+    double bps; /* 0: nobody is on it */
+    bool asked; /* for a key frame */
+    int64_t key_us;
+};
+
 struct rmt_studio {
     struct rmt_vnet *v;
     struct rmt_host *host;
@@ -54,7 +66,10 @@ struct rmt_studio {
     struct test_video *video;
     uint64_t tone_at; /* samples */
     struct rmi_audio_sender *sound;
-    struct rmi_video_sender *pictures;
+    struct studio_rung rungs[RMI_RUNGS_MAX];
+    struct rmi_rung_memory memory;
+    struct rmi_media_clock clock; /* of pictures */
+    unsigned encoders;
     const struct rmi_rtp_batch *late[STUDIO_LATE];
     uint32_t late_first, late_next;
     uint64_t key_frames, pictures_sent;
