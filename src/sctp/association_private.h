@@ -236,6 +236,8 @@ void rmi_sctp_arm_t3(struct rmi_sctp *a, int64_t now_us);
 void rmi_sctp_on_t3(struct rmi_sctp *a, int64_t now_us);
 void rmi_sctp_find_lost(struct rmi_sctp *a, int64_t now_us);
 void rmi_sctp_count_error(struct rmi_sctp *a);
+/* The next time-out comes after twice as long. */
+void rmi_sctp_back_off(struct rmi_sctp *a);
 
 /* forward.c */
 void rmi_sctp_abandon(struct rmi_sctp *a, struct rmi_sctp_message *m);

@@ -137,6 +137,27 @@ static void nobody_there_is_noticed(void **state) {
     test_pair_close(&p);
 }
 
+/* Heartbeats that are not answered become rarer, as packets that are not: with nothing to send, too, the way may be
+ * gone for as long as ICE waits for it (30 s of consent). Heartbeats at every time-out gave up after 4.4 s. */
+static void an_idle_association_outlives_an_outage(void **state) {
+    (void)state;
+    for (int64_t begin_s = 28; begin_s < 31; begin_s++) { /* before, while and after the first heartbeat */
+        struct test_pair p;
+        struct world w;
+        connect_pair(&p, &w, NULL);
+        test_pair_run(&p, p.now_us + RMI_SEC(begin_s));
+        for (int i = 0; i < 2; i++)
+            p.end[i].out.c.loss_permille = 1000;
+        test_pair_run(&p, p.now_us + RMI_SEC(30));
+        for (int i = 0; i < 2; i++)
+            p.end[i].out.c.loss_permille = 0;
+        test_pair_run(&p, p.now_us + RMI_SEC(60));
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(rmi_sctp_state_of(p.end[i].a), RMI_SCTP_ESTABLISHED);
+        test_pair_close(&p);
+    }
+}
+
 /* The first INIT is lost: the next one goes after three round trips of the ICE pair, not after seconds. */
 static void a_lost_init_is_sent_again_soon(void **state) {
     (void)state;
@@ -397,6 +418,7 @@ int main(void) {
         cmocka_unit_test(what_one_side_lacks_is_not_used),
         cmocka_unit_test(a_peer_of_fewer_parameters_is_reached),
         cmocka_unit_test(nobody_there_is_noticed),
+        cmocka_unit_test(an_idle_association_outlives_an_outage),
         cmocka_unit_test(a_lost_init_is_sent_again_soon),
         cmocka_unit_test(no_packet_shows_an_address),
         cmocka_unit_test(a_changed_cookie_is_refused),

@@ -132,8 +132,10 @@ void rmi_sctp_on_heartbeat_ack(struct rmi_sctp *a, int64_t now_us, const struct 
 
 /* Only while nothing is in flight: data finds out by itself. */
 void rmi_sctp_on_heartbeat_timer(struct rmi_sctp *a, int64_t now_us) {
-    if (a->heartbeat_sent_us != RMI_NEVER)
+    if (a->heartbeat_sent_us != RMI_NEVER) {
         rmi_sctp_count_error(a);
+        rmi_sctp_back_off(a); /* RFC 9260 8.3 */
+    }
     if (!rmi_sctp_open(a))
         return;
     rmi_sctp_memory_idle(a);

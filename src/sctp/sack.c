@@ -21,6 +21,10 @@ void rmi_sctp_count_error(struct rmi_sctp *a) {
         rmi_sctp_fail(a, RM_E_TIMEOUT, "the peer does not acknowledge");
 }
 
+void rmi_sctp_back_off(struct rmi_sctp *a) {
+    a->rto_us = rmi_min64(a->rto_us * 2, RTO_MAX_US);
+}
+
 static void set_rto(struct rmi_sctp *a) {
     if (a->srtt_us > 0)
         a->rto_us = rmi_max64(RTO_MIN_US, rmi_min64(a->srtt_us + 4 * a->rttvar_us, RTO_MAX_US));
@@ -247,7 +251,7 @@ void rmi_sctp_on_t3(struct rmi_sctp *a, int64_t now_us) {
     rmi_sctp_count_error(a);
     if (rmi_sctp_over(a))
         return;
-    a->rto_us = rmi_min64(a->rto_us * 2, RTO_MAX_US);
+    rmi_sctp_back_off(a);
     /* A first one that is acknowledged and yet not passed over was thrown away again (RFC 9260 6.2.1). */
     if (a->cum_ack + 1 != a->next_tsn) {
         struct rmi_sctp_block *first = *rmi_sctp_ring_at(a, a->cum_ack + 1);
