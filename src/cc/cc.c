@@ -46,6 +46,11 @@ void rmi_cc_marked(struct rmi_cc *cc, int64_t now_us) {
         cc->ops->marked(cc->self, now_us);
 }
 
+void rmi_cc_unmarked(struct rmi_cc *cc, int64_t now_us) {
+    if (cc->ops->marked)
+        cc->ops->unmarked(cc->self, now_us);
+}
+
 bool rmi_cc_answers_marks(const struct rmi_cc *cc) {
     return cc->ops->marked != NULL;
 }

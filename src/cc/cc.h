@@ -59,7 +59,8 @@ struct rmi_cc_ops {
     void (*feedback)(void *self, int64_t now_us, struct rmi_cc_result *results, size_t count);
     void (*report)(void *self, int64_t now_us, double fraction_lost, int64_t rtt_us);
     void (*remb)(void *self, int64_t now_us, double bps);
-    void (*marked)(void *self, int64_t now_us); /* NULL: marks would not be answered, so nothing may be ECT */
+    void (*marked)(void *self, int64_t now_us);   /* NULL: marks would not be answered, so nothing may be ECT */
+    void (*unmarked)(void *self, int64_t now_us); /* where there is `marked` */
     void (*set_rate)(void *self, int64_t now_us, double bps);
     void (*set_weight)(void *self, double weight); /* NULL: makes no difference */
     bool (*poll_probe)(void *self, int64_t now_us, struct rmi_cc_probe *out);
@@ -91,6 +92,8 @@ void rmi_cc_report(struct rmi_cc *cc, int64_t now_us, double fraction_lost, int6
 void rmi_cc_remb(struct rmi_cc *cc, int64_t now_us, double bps);
 /* Packets of ours came marked as congestion (ECN). */
 void rmi_cc_marked(struct rmi_cc *cc, int64_t now_us);
+/* Those of the last seconds meant nothing: the path marks everything. */
+void rmi_cc_unmarked(struct rmi_cc *cc, int64_t now_us);
 bool rmi_cc_answers_marks(const struct rmi_cc *cc);
 /* Others on the same bottleneck make room, or need it (cc/share.h). Within the limits. */
 void rmi_cc_set_rate(struct rmi_cc *cc, int64_t now_us, double bps);

@@ -10,10 +10,11 @@
 struct rmi_cc_ecn { /* zero-initialised: never yet */
     bool has_cut;
     int64_t cut_us;
+    double before_bps; /* the rate before the cuts that came one after the other */
 };
 
-/* Marks are reported. other_cut_us: when the rate was cut last for another reason, 0 never; rtt_us 0: not known. True:
- * cut it now. */
-bool rmi_cc_ecn_marked(struct rmi_cc_ecn *e, int64_t now_us, int64_t other_cut_us, int64_t rtt_us);
+/* Marks are reported. other_cut_us: when the rate was cut last for another reason, 0 never; rtt_us 0: not known; bps:
+ * it is now. True: cut it. */
+bool rmi_cc_ecn_marked(struct rmi_cc_ecn *e, int64_t now_us, int64_t other_cut_us, int64_t rtt_us, double bps);
 
 #endif

@@ -17,23 +17,25 @@ static void marks_of_one_round_trip_are_one_cut(void **state) {
     struct rmi_cc_ecn e = {0};
     int cuts = 0;
     for (int64_t at = NOW; at < NOW + RMI_SEC(3); at += RMI_MS(50))
-        cuts += rmi_cc_ecn_marked(&e, at, 0, RTT);
+        cuts += rmi_cc_ecn_marked(&e, at, 0, RTT, 1e6 - cuts);
     assert_int_equal(cuts, 20); /* a round trip and the time of one report apart */
+    assert_true(e.before_bps == 1e6);
+    assert_true(rmi_cc_ecn_marked(&e, NOW + RMI_SEC(9), 0, RTT, 2e6) && e.before_bps == 2e6);
 }
 
 static void a_cut_for_another_reason_serves_as_well(void **state) {
     (void)state;
     struct rmi_cc_ecn e = {0};
-    assert_false(rmi_cc_ecn_marked(&e, NOW, NOW - RTT, RTT));
-    assert_true(rmi_cc_ecn_marked(&e, NOW, NOW - 2 * RTT, RTT));
+    assert_false(rmi_cc_ecn_marked(&e, NOW, NOW - RTT, RTT, 1e6));
+    assert_true(rmi_cc_ecn_marked(&e, NOW, NOW - 2 * RTT, RTT, 1e6));
 }
 
 static void an_unknown_round_trip_is_a_long_one(void **state) {
     (void)state;
     struct rmi_cc_ecn e = {0};
-    assert_true(rmi_cc_ecn_marked(&e, NOW, 0, 0));
-    assert_false(rmi_cc_ecn_marked(&e, NOW + RMI_MS(200), 0, 0));
-    assert_true(rmi_cc_ecn_marked(&e, NOW + RMI_MS(300), 0, 0));
+    assert_true(rmi_cc_ecn_marked(&e, NOW, 0, 0, 1e6));
+    assert_false(rmi_cc_ecn_marked(&e, NOW + RMI_MS(200), 0, 0, 1e6));
+    assert_true(rmi_cc_ecn_marked(&e, NOW + RMI_MS(300), 0, 0, 1e6));
 }
 
 /* 100 packets of 1,000 bytes each second that arrive evenly, for two seconds. */
@@ -69,6 +71,29 @@ static void the_rate_falls_to_below_what_arrives(void **state) {
     rmi_cc_destroy(&cc);
 }
 
+/* The path marks whatever comes: a probe finds out whether the old rate is still there. */
+static void marks_that_meant_nothing_are_made_up_for(void **state) {
+    (void)state;
+    const struct rmi_cc_limits limits = {100e3, 800e3, 10e6};
+    struct rmi_cc cc;
+    struct rmi_cc_probe probe;
+    assert_int_equal(rmi_cc_create(&rmi_cc_gcc, &limits, NOW, &cc), RM_OK);
+    int64_t now = feed(&cc, NOW);
+    while (rmi_cc_poll_probe(&cc, now, &probe)) /* those of the beginning */
+        now = feed(&cc, now);
+    struct rmi_cc_status before, after;
+    rmi_cc_get(&cc, &before);
+    for (int i = 0; i < 6; i++, now += RMI_MS(300))
+        rmi_cc_marked(&cc, now);
+    rmi_cc_get(&cc, &after);
+    assert_true(after.target_bps < 0.9 * before.target_bps);
+    assert_false(rmi_cc_poll_probe(&cc, now, &probe));
+    rmi_cc_unmarked(&cc, now);
+    assert_true(rmi_cc_poll_probe(&cc, now, &probe));
+    assert_true(probe.rate_bps > 0.8 * before.target_bps && probe.rate_bps < before.target_bps);
+    rmi_cc_destroy(&cc);
+}
+
 static void a_fixed_rate_answers_none(void **state) {
     (void)state;
     const struct rmi_cc_limits limits = {100e3, 800e3, 10e6};
@@ -77,6 +102,7 @@ static void a_fixed_rate_answers_none(void **state) {
     assert_int_equal(rmi_cc_create(&rmi_cc_fixed, &limits, NOW, &cc), RM_OK);
     assert_false(rmi_cc_answers_marks(&cc));
     rmi_cc_marked(&cc, NOW);
+    rmi_cc_unmarked(&cc, NOW);
     rmi_cc_get(&cc, &status);
     assert_true(status.target_bps == 800e3);
     rmi_cc_destroy(&cc);
@@ -88,6 +114,7 @@ int main(void) {
         cmocka_unit_test(a_cut_for_another_reason_serves_as_well),
         cmocka_unit_test(an_unknown_round_trip_is_a_long_one),
         cmocka_unit_test(the_rate_falls_to_below_what_arrives),
+        cmocka_unit_test(marks_that_meant_nothing_are_made_up_for),
         cmocka_unit_test(a_fixed_rate_answers_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

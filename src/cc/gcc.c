@@ -219,10 +219,16 @@ static void remb(void *self, int64_t now_us, double bps) {
  * short. A loss of as much would be answered by less. */
 static void marked(void *self, int64_t now_us) {
     struct gcc *g = self;
-    if (!rmi_cc_ecn_marked(&g->ecn, now_us, g->aimd.cut_us, g->rtt_us))
+    if (!rmi_cc_ecn_marked(&g->ecn, now_us, g->aimd.cut_us, g->rtt_us, g->target_bps))
         return;
     g->reductions += rmi_cc_aimd_update(&g->aimd, now_us, RMI_CC_USAGE_OVER, g->acked.bps, g->alr.limited);
     combine(g, now_us);
+}
+
+static void unmarked(void *self, int64_t now_us) {
+    struct gcc *g = self;
+    (void)now_us;
+    rmi_cc_probe_plan_back(&g->plan, g->ecn.before_bps);
 }
 
 static void set_rate(void *self, int64_t now_us, double bps) {
@@ -305,6 +311,7 @@ const struct rmi_cc_ops rmi_cc_gcc = {.name = "gcc",
                                       .report = report,
                                       .remb = remb,
                                       .marked = marked,
+                                      .unmarked = unmarked,
                                       .set_rate = set_rate,
                                       .poll_probe = poll_probe,
                                       .next_deadline = next_deadline,

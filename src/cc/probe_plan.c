@@ -81,6 +81,11 @@ void rmi_cc_probe_plan_outgrown(struct rmi_cc_probe_plan *p, int64_t now_us) {
     plan(p, OUTGROWN_FACTOR * p->estimate_bps, false);
 }
 
+void rmi_cc_probe_plan_back(struct rmi_cc_probe_plan *p, double bps) {
+    if (!p->waits && p->due == 0 && RECOVERY_FACTOR * bps > p->estimate_bps)
+        plan(p, RECOVERY_FACTOR * bps, false);
+}
+
 int64_t rmi_cc_probe_plan_deadline(const struct rmi_cc_probe_plan *p, bool app_limited, int64_t app_limited_since_us) {
     if (p->due > 0)
         return 0;

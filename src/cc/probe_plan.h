@@ -30,6 +30,8 @@ void rmi_cc_probe_plan_estimate(struct rmi_cc_probe_plan *p, int64_t now_us, dou
 void rmi_cc_probe_plan_recovered(struct rmi_cc_probe_plan *p, int64_t now_us);
 /* More goes through than was known to: how much more? */
 void rmi_cc_probe_plan_outgrown(struct rmi_cc_probe_plan *p, int64_t now_us);
+/* This rate was given up for no good reason: is it still there? */
+void rmi_cc_probe_plan_back(struct rmi_cc_probe_plan *p, double bps);
 bool rmi_cc_probe_plan_poll(struct rmi_cc_probe_plan *p, int64_t now_us, bool app_limited, int64_t app_limited_since_us,
                             struct rmi_cc_probe *out);
 /* When polling may give something although nothing else happened. */

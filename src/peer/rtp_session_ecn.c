@@ -128,11 +128,12 @@ void rtps_ecn_input(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_
             continue;
         const struct rmi_ecn_news news = rmi_ecn_seen_input(seen, &item->u.ecn[i]);
         s->out[kind].stats.ce += news.ce;
-        marked = marked || news.ce;
+        /* Of the few that ask the path, marks say no more than losses of as few would: nothing. */
+        marked = marked || (news.ce && s->ecn.path.state == RMI_ECN_MARKS);
         rmi_ecn_path_report(&s->ecn.path, now_us, &news);
     }
     if (marked)
-        rtps_pace_marked(s, now_us);
+        rtps_pace_marked(s, now_us, s->ecn.path.state == RMI_ECN_RESTS && s->ecn.path.fault == RMI_ECN_FLOODED);
     tell_state(s, before);
 }
 

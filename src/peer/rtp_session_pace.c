@@ -358,10 +358,13 @@ void rtps_pace_report(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_ki
     rate_changed(s, now_us);
 }
 
-void rtps_pace_marked(struct rmi_rtp_session *s, int64_t now_us) {
+void rtps_pace_marked(struct rmi_rtp_session *s, int64_t now_us, bool false_ones) {
     if (!s->pace.on)
         return;
-    rmi_cc_marked(&s->pace.cc, now_us);
+    if (false_ones)
+        rmi_cc_unmarked(&s->pace.cc, now_us);
+    else
+        rmi_cc_marked(&s->pace.cc, now_us);
     rate_changed(s, now_us);
 }
 

@@ -299,7 +299,8 @@ void rtps_pace_sent(struct rmi_rtp_session *s, int64_t now_us, const struct rtps
 void rtps_pace_feedback(struct rmi_rtp_session *s, int64_t now_us, struct rmi_twcc_reader *feedback);
 void rtps_pace_report(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kind kind,
                       const struct rmi_rtcp_report *report, int64_t rtt_us);
-void rtps_pace_marked(struct rmi_rtp_session *s, int64_t now_us); /* packets of ours as congestion */
+/* Packets of ours as congestion; false_ones: all are, whatever is sent. */
+void rtps_pace_marked(struct rmi_rtp_session *s, int64_t now_us, bool false_ones);
 void rtps_pace_remb(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtcp_item *item);
 void rtps_pace_heard(struct rmi_rtp_session *s, int64_t now_us); /* any RTCP */
 void rtps_pace_timeout(struct rmi_rtp_session *s, int64_t now_us);

@@ -17,7 +17,7 @@
 #define WINDOW_REPORTED 100 /* packets, to judge their marks */
 #define CLEARED_SHARE 0.5   /* RFC 6679 7.4.2: "substantially changed"; a queue never clears a mark */
 #define ALTERED_SHARE 0.1   /* nor does it make an ECT(1) */
-#define FLOOD_US RMI_SEC(5) /* long after we have slowed down */
+#define FLOOD_US RMI_SEC(2) /* the rate has been cut to a fifth by then */
 #define LOSS_WINDOW_US RMI_SEC(1)
 #define LOSS_PACKETS 20
 #define LOSS_SHARE 0.3 /* RFC 6679 7.4.1: stop marking, to see whether the losses stop, too */

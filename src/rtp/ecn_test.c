@@ -159,7 +159,7 @@ static void faults_are_noticed_while_marking(void **state) {
         int64_t most_us;
     } cases[] = {{drops, RMI_ECN_SILENT, RMI_SEC(1)},     {dead, RMI_ECN_SILENT, RMI_SEC(1)},
                  {clears, RMI_ECN_CLEARED, RMI_SEC(3)},   {alters, RMI_ECN_ALTERED, RMI_SEC(3)},
-                 {floods, RMI_ECN_FLOODED, RMI_MS(5200)}, {loses_half, RMI_ECN_LOSSY, RMI_SEC(3)}};
+                 {floods, RMI_ECN_FLOODED, RMI_MS(2200)}, {loses_half, RMI_ECN_LOSSY, RMI_SEC(3)}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct run r;
         begin(&r, good);

@@ -152,9 +152,12 @@ void road_open(struct road *r, struct rmt_sim *sim, uint64_t seed, double bps, i
     road_judge(r);
 }
 
-static void set_capacity(const struct road_hop *h, enum rmt_dir dir, double bps) {
-    const struct rmt_link link = {
-        .rate_bps = (int64_t)bps, .delay_us = h->owd_us, .queue_us = h->queue_us, .overhead = OVERHEAD};
+static void set_capacity(const struct road *r, const struct road_hop *h, enum rmt_dir dir, double bps) {
+    struct rmt_link link = r->ecn_link;
+    link.rate_bps = (int64_t)bps;
+    link.delay_us = h->owd_us;
+    link.queue_us = h->queue_us;
+    link.overhead = OVERHEAD;
     rmt_wire_set(rmt_nat_wire(h->nat, dir), &link);
 }
 
@@ -167,12 +170,22 @@ void road_add_hop(struct road *r, double bps, int64_t queue_us, int64_t owd_us) 
     r->hop[i] = (struct road_hop){.queue_us = queue_us, .owd_us = owd_us};
     r->hop[i].nat =
         rmt_nat_add(r->v, &(struct rmt_nat_config){.name = name, .outer_ip = ip, .via = i ? r->hop[i - 1].nat : NULL});
-    set_capacity(&r->hop[i], RMT_UP, bps);
-    set_capacity(&r->hop[i], RMT_DOWN, bps);
+    set_capacity(r, &r->hop[i], RMT_UP, bps);
+    set_capacity(r, &r->hop[i], RMT_DOWN, bps);
 }
 
 void road_capacity(struct road *r, enum rmt_dir dir, double bps) {
-    set_capacity(&r->hop[0], dir, bps);
+    set_capacity(r, &r->hop[0], dir, bps);
+}
+
+void road_ecn(struct road *r, const struct rmt_link *like) {
+    r->ecn = true;
+    r->ecn_link = *like;
+    for (size_t i = 0; i < r->hops; i++)
+        for (int d = 0; d < 2; d++) {
+            struct rmt_wire *w = rmt_nat_wire(r->hop[i].nat, (enum rmt_dir)d);
+            set_capacity(r, &r->hop[i], (enum rmt_dir)d, (double)rmt_wire_get(w).rate_bps);
+        }
 }
 
 /* Behind this many hops. */
@@ -235,7 +248,8 @@ struct road_flow *road_add(struct road *r, const struct road_flow_config *config
                                  .no_data = true,
                                  .media = &ops,
                                  .rates = limits_of(&f->config),
-                                 .weight = config->weight};
+                                 .weight = config->weight,
+                                 .ecn = r->ecn};
     struct rmt_host *h = host(r, "sender", first, config->backward ? beyond : behind, config->owd_us);
     struct rmt_peer *sender = rmt_mesh_add(r->mesh, h, &o);
     ops.peer_up = receiver_up;

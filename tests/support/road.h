@@ -67,6 +67,8 @@ struct road {
     struct tcp_flow *tcp[ROAD_TCPS];
     size_t tcps;
     int64_t judged_us;
+    bool ecn;
+    struct rmt_link ecn_link;   /* what the bottlenecks do to ECN fields; the rest of it does not count */
     struct road_series *series; /* NULL: none is asked for */
 };
 
@@ -75,6 +77,8 @@ void road_open(struct road *r, struct rmt_sim *sim, uint64_t seed, double bps, i
 /* One more, behind those there are. */
 void road_add_hop(struct road *r, double bps, int64_t queue_us, int64_t owd_us);
 void road_capacity(struct road *r, enum rmt_dir dir, double bps); /* of the outermost */
+/* Flows that are added from now on use ECN, and the bottlenecks do with it as this link does. */
+void road_ecn(struct road *r, const struct rmt_link *like);
 /* Added in order; it begins now. The first of several, which follow it in struct road. */
 struct road_flow *road_add(struct road *r, const struct road_flow_config *config);
 void road_pause(struct road_flow *f, bool paused);

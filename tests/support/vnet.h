@@ -83,6 +83,8 @@ struct rmt_link {
     /* ECT packets are marked CE instead of being left to the end of the queue, with a probability that grows with their
      * wait, from 0 at mark_from_us to 1 at mark_full_us (the ramp of RED, on the wait of now); 0 = none are. */
     int64_t mark_from_us, mark_full_us;
+    /* Or when the queue has not been below codel_us for 100 ms, then more and more often (CoDel, RFC 8289); 0 = not. */
+    int64_t codel_us;
     bool ecn_clear, ecn_drop, ecn_flood; /* faults: the ECN field is cleared; ECT and CE vanish; every ECT becomes CE */
     size_t overhead; /* header bytes that count for the rate besides the payload: 28 for UDP on IPv4; default 0 */
     size_t mtu;      /* larger payloads vanish (a path MTU blackhole); 0 = none */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/vnet_private.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #define DEFAULT_REORDER_US RMI_MS(10)
 #define NS_PER_S 1000000000
 #define NS_PER_US 1000
+#define CODEL_INTERVAL_US RMI_MS(100)
 
 bool rmt_chance(struct rmi_prng *g, uint32_t ppm) {
     return rmt_below(g, RMT_PPM_ONE) < ppm;
@@ -92,6 +94,22 @@ static int64_t transmit(struct rmt_wire *w, int64_t now_us, size_t len) {
     return (w->free_ns + NS_PER_US - 1) / NS_PER_US;
 }
 
+/* RFC 8289 5: marks where that drops. */
+static bool codel_marks(struct rmt_wire *w, int64_t wait_us) {
+    const int64_t now_us = w->v->now_us;
+    if (wait_us < w->link.codel_us) {
+        w->above_us = 0;
+        w->mark_count = 0;
+        return false;
+    }
+    if (w->above_us == 0)
+        w->above_us = w->mark_us = now_us + CODEL_INTERVAL_US;
+    if (now_us < w->mark_us)
+        return false;
+    w->mark_us += (int64_t)((double)CODEL_INTERVAL_US / sqrt(++w->mark_count));
+    return true;
+}
+
 /* False: a fault of the wire swallows it. `wait_us`: in the queue. */
 static bool pass_ecn(struct rmt_wire *w, struct rmt_packet *p, int64_t wait_us) {
     const struct rmt_link *l = &w->link;
@@ -104,6 +122,8 @@ static bool pass_ecn(struct rmt_wire *w, struct rmt_packet *p, int64_t wait_us) 
         ppm = RMT_PPM_ONE;
     else if (l->mark_full_us && wait_us > l->mark_from_us)
         ppm = (uint32_t)((wait_us - l->mark_from_us) * RMT_PPM_ONE / (l->mark_full_us - l->mark_from_us));
+    if (l->codel_us && codel_marks(w, wait_us))
+        ppm = RMT_PPM_ONE;
     if (p->ecn != RMI_ECN_CE && ppm && rmt_chance(&w->mark, ppm)) {
         p->ecn = RMI_ECN_CE;
         w->stats.marked++;

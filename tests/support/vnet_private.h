@@ -34,6 +34,8 @@ struct rmt_wire {
     struct rmt_link_stats stats;
     /* One generator for each effect: switching one on does not move the draws of the others. */
     struct rmi_prng loss, burst, jitter, reorder, dup, corrupt, mark;
+    int64_t above_us, mark_us; /* CoDel: when it may mark for the first time (0: below), and the next time */
+    unsigned mark_count;
     bool bad;            /* Gilbert-Elliott state */
     int64_t free_ns;     /* when the transmitter is idle again: nanoseconds, for the remainders of high rates */
     int64_t last_due_us; /* no packet leaves before this one, unless reordering is allowed */

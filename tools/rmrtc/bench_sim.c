@@ -191,6 +191,7 @@ bool bench_congestion(struct bench *b) {
                                         "flows_live_beside_short_tcp",
                                         "a_paused_flow_comes_back",
                                         "flows_share_by_their_weights",
+                                        "ecn_costs_nothing",
                                         "a_flow_over_two_bottlenecks_lives",
                                         "a_constant_link_is_used_without_a_queue",
                                         "nine_connections_share_an_uplink"};

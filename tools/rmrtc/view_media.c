@@ -60,14 +60,14 @@ void view_latency_line(const struct sink_stats *s, char *out, size_t size) {
 static json_t *stream_json(const rm_stream_stats *s) {
     if (!s->active)
         return json_null();
-    return json_pack("{s:s, s:i, s:i, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "codec",
-                     s->codec, "width", (int)s->width, "height", (int)s->height, "fps", s->fps, "bitrate_bps",
-                     s->bitrate_bps, "packets", (json_int_t)s->packets, "bytes", (json_int_t)s->bytes, "frames",
-                     (json_int_t)s->frames, "key_frames", (json_int_t)s->key_frames, "packets_lost",
-                     (json_int_t)s->packets_lost, "fraction_lost", s->fraction_lost, "jitter_ms", s->jitter_ms,
-                     "nack_count", (json_int_t)s->nack_count, "pli_count", (json_int_t)s->pli_count, "fir_count",
-                     (json_int_t)s->fir_count, "retransmitted_packets", (json_int_t)s->retransmitted_packets,
-                     "frames_dropped", (json_int_t)s->frames_dropped);
+    return json_pack(
+        "{s:s, s:i, s:i, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "codec", s->codec,
+        "width", (int)s->width, "height", (int)s->height, "fps", s->fps, "bitrate_bps", s->bitrate_bps, "packets",
+        (json_int_t)s->packets, "bytes", (json_int_t)s->bytes, "frames", (json_int_t)s->frames, "key_frames",
+        (json_int_t)s->key_frames, "packets_lost", (json_int_t)s->packets_lost, "fraction_lost", s->fraction_lost,
+        "jitter_ms", s->jitter_ms, "nack_count", (json_int_t)s->nack_count, "pli_count", (json_int_t)s->pli_count,
+        "fir_count", (json_int_t)s->fir_count, "retransmitted_packets", (json_int_t)s->retransmitted_packets,
+        "packets_with_ce", (json_int_t)s->packets_with_ce, "frames_dropped", (json_int_t)s->frames_dropped);
 }
 
 json_t *view_media_json(const rm_media_stats *m) {
