@@ -137,13 +137,15 @@ RM_API rm_err rm_webrtc_session_set_policy(rm_webrtc_session *session, rm_routin
 typedef struct rm_session_info {
     char session_id[RM_WEBRTC_SESSION_ID_MAX];
     rm_routing_policy policy;
-    bool active;                   /* false: a node has ended it */
-    size_t peers, connected;       /* members */
-    size_t routes;                 /* active ones and others */
-    size_t streams;                /* sounds and pictures that several peers get now */
-    uint64_t inputs, refused;      /* items that went into the pipeline, and that it did not take */
-    uint64_t outputs, unwanted;    /* items that came out; those among them that nobody was to get */
-    uint64_t sent, failed, held;   /* once for each peer; held: another stream went before */
+    bool active;                /* false: a node has ended it */
+    size_t peers, connected;    /* members */
+    size_t routes;              /* active ones and others */
+    size_t streams;             /* sounds and pictures that go to peers now */
+    uint64_t inputs, refused;   /* items that went into the pipeline, and that it did not take */
+    uint64_t outputs, unwanted; /* items that came out; those among them that nobody was to get */
+    /* Once for each peer. Failed: this kind was not negotiated with it, or what sending gave; held: something else of
+     * this kind went before. */
+    uint64_t sent, failed, held;
     uint64_t node_errors, dropped; /* dropped: lost in front of slow nodes */
 } rm_session_info;
 /* RM_E_INVALID_ARG. */
@@ -153,7 +155,8 @@ RM_API rm_err rm_webrtc_session_get_info(rm_webrtc_session *session, rm_session_
  * free with rm_json_free (<remotemedia/data_json.h>). RM_E_INVALID_ARG, RM_E_NO_MEMORY. */
 RM_API rm_err rm_webrtc_session_save(rm_webrtc_session *session, char **out, size_t *size);
 /* A session as it was saved, in this or in another process: id (unless `config` has one), policy, members and whether
- * all are, routes and counters are those of `text`, all else that of `config`. Members are waited for. Errors of
+ * all are, routes and counters are those of `text`, all else that of `config`. Members are waited for. Routes
+ * are numbered anew, in their order. Errors of
  * rm_webrtc_create_session, and
  *  RM_E_PARSE    no JSON, or a member is missing or out of its range
  *  RM_E_TOO_BIG  longer than RM_ROUTER_JSON_MAX, or more in it than there may be */

@@ -218,7 +218,7 @@ static size_t route_media(rm_webrtc_session *s, enum rmi_rtp_kind kind, const ch
         struct rmi_media_peer *p = ((struct rmi_session_member *)targets[i].user)->media;
         if (err || !atomic_load(&p->own[kind].formats))
             fail_target(s, &targets[i], err ? err : RM_E_UNSUPPORTED);
-        else if (choose(stream, &targets[i], p, now_us))
+        else if (!atomic_load(&p->own[kind].used) && choose(stream, &targets[i], p, now_us))
             take_hit(hits, &hit_count, &targets[i], p);
         else
             s->held++;

@@ -46,9 +46,10 @@ struct person {
     struct rmt_tape tape;       /* what it hears */
     uint64_t chunks;            /* sent */
     atomic_bool gone;
-    /* After the departure of `leaver`: chunks that still had its tone. */
+    /* Chunks after the departure of `leaver` that had its tone: not until the last one, as the sound of another that
+     * is torn has a little of every tone. */
     atomic_int leaver; /* tone of who was told to have gone last, or -1 */
-    atomic_uint heard_after, chunks_after;
+    atomic_uint heard_after;
     atomic_bool ready;
     atomic_uint connected; /* peers, so far */
     /* Of the mixer. */
@@ -62,9 +63,10 @@ static double db(double amplitude) {
     return 20 * log10(amplitude > 1e-9 ? amplitude : 1e-9);
 }
 
+/* Without an id: p and the number of its tone. */
 static void person_init(struct person *p, const char *id, unsigned tone) {
     memset(p, 0, sizeof *p);
-    snprintf(p->id, sizeof p->id, "%s", id);
+    memcpy(p->id, id ? id : (char[]){'p', (char)('0' + tone), '\0'}, id ? strlen(id) + 1 : 3);
     p->tone = tone;
     atomic_init(&p->loudness, 1);
     atomic_init(&p->leaver, -1);
@@ -79,9 +81,8 @@ static void look_for_leaver(struct person *p, const rm_audio *a) {
     const int leaver = atomic_load(&p->leaver);
     if (leaver < 0)
         return;
-    atomic_fetch_add(&p->chunks_after, 1);
     if (db(rmt_tone_amplitude(a->samples, a->frame_count, RMT_TONE_HZ(leaver))) > db((double)AMPLITUDE) + GONE_DB)
-        atomic_store(&p->heard_after, atomic_load(&p->chunks_after));
+        atomic_fetch_add(&p->heard_after, 1);
 }
 
 static void on_event(const rm_event *ev, void *user) {
@@ -362,9 +363,7 @@ static void one_mixes_for_all(const struct rmi_signaling_thread *s, size_t count
     join(&mixer, s, "star", NULL);
     mixer.session = open_session(&mixer, RM_ROUTING_UNICAST);
     for (size_t i = 0; i < count; i++) {
-        char id[8];
-        snprintf(id, sizeof id, "p%zu", i);
-        person_init(&people[i], id, (unsigned)i);
+        person_init(&people[i], NULL, (unsigned)i);
         join(&people[i], s, "star", "mixer");
         listeners[i] = (struct listener){people[i].id, &people[i].tape, (unsigned)i};
     }
@@ -409,9 +408,7 @@ static void each_mixes_for_itself(const struct rmi_signaling_thread *s, size_t c
     struct listener listeners[SENDERS_MAX];
     struct band band;
     for (size_t i = 0; i < count; i++) {
-        char id[8];
-        snprintf(id, sizeof id, "p%zu", i);
-        person_init(&people[i], id, (unsigned)i);
+        person_init(&people[i], NULL, (unsigned)i);
         join(&people[i], s, "mesh", NULL);
         people[i].session = open_session(&people[i], RM_ROUTING_SELECTIVE);
         listeners[i] = (struct listener){people[i].id, &people[i].sum, (unsigned)i};
