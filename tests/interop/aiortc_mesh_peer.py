@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """aiortc as a participant of a mesh. Usage: aiortc_mesh_peer.py URL ROOM ID
 
-Offers to everybody in the room and answers whoever comes later; sends a tone and a moving picture to each. Prints a JSON line
-twice a second: for each peer the state of the connection and how many pictures and pieces of sound were decoded. Leaves the
-room on SIGTERM, with a goodbye, and exits with 0 if nothing went wrong.
+Offers to everybody in the room and answers whoever comes later; sends a tone and a moving picture to each. Prints a
+JSON line twice a second: for each peer the state of the connection and how many pictures and pieces of sound were decoded.
+Leaves the room on SIGTERM, with a goodbye, and exits with 0 if nothing went wrong.
 """
 
 import array
@@ -24,7 +24,8 @@ LOOP = FPS  # pictures: a second
 TONE_HZ, TONE_PEAK = 500, 8000
 REPORT_S = 0.5
 
-# aiortc 1.4 gives the number of the audio level to a picture's send time as well, which RFC 8843 9 forbids and Chromium refuses
+# aiortc 1.4 gives the number of the audio level to a picture's send time as well, which RFC 9143 12 forbids and Chromium
+# refuses.
 for extension in HEADER_EXTENSIONS["video"]:
     if extension.uri.endswith("abs-send-time"):
         extension.id = 1 + max(e.id for e in HEADER_EXTENSIONS["audio"])
@@ -52,7 +53,8 @@ class Stripes(Paced):
 
 class Tone(Paced):
     # whole periods in each chunk: one is like the other
-    samples = array.array("h", (int(TONE_PEAK * math.sin(2 * math.pi * TONE_HZ * i / RATE)) for i in range(CHUNK))).tobytes()
+    wave = (int(TONE_PEAK * math.sin(2 * math.pi * TONE_HZ * i / RATE)) for i in range(CHUNK))
+    samples = array.array("h", wave).tobytes()
 
     def __init__(self):
         super().__init__("audio", RATE, CHUNK)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# One room with two of rmrtc, our web page in Chromium, and aiortc. Arguments: the names of cases to run; none = all.
+# One room with two of rmrtc, our web page in Chromium, and aiortc; a conference. Arguments: the names of cases to run; none = all.
 # Environment: RMRTC (build/bin/rmrtc), CHROMIUM, RM_INTEROP_REQUIRED, RM_LOG.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 require_rmrtc mixed
