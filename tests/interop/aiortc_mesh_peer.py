@@ -81,6 +81,12 @@ class Connection(Peer):
         def track(track):
             self.tasks.append(asyncio.ensure_future(self.take(track)))
 
+    async def ask_for_a_picture(self):
+        """aiortc may miss the first packets of a stream, and then waits for a key frame without asking for one."""
+        for receiver in (t.receiver for t in self.pc.getTransceivers() if t.kind == "video" and not self.pictures):
+            for source in receiver.getSynchronizationSources():
+                await receiver._send_rtcp_pli(source.source)
+
     async def take(self, track):
         while True:
             frame = await track.recv()
@@ -137,6 +143,8 @@ class Mesh:
             await (await self.connect(other)).offer()
         while not left.is_set():
             self.print()
+            for connection in list(self.connections.values()):
+                await connection.ask_for_a_picture()
             try:
                 await asyncio.wait_for(left.wait(), REPORT_S)
             except asyncio.TimeoutError:

@@ -283,7 +283,7 @@ async function talk([url, room, tones, mixer]) {
 
 /* Chromium's participants hear each other through `rmrtc join --mix`, and not themselves. */
 async function conference() {
-    const mixer = new Join(signaling, 'conference', 'mixer', ['--mix']);
+    const mixer = new Join(signaling, 'conference', 'mixer', ['--mix', '--duration', CASE_MS / 1000]);
     await mixer.ready();
     const context = await browser.newContext();
     const page = await context.newPage();
