@@ -5,6 +5,7 @@
 #include <remotemedia/data.h>
 #include <remotemedia/manifest.h>
 #include <remotemedia/node.h>
+#include <remotemedia/router.h>
 #include <remotemedia/runner.h>
 #include <remotemedia/webrtc.h>
 
@@ -59,6 +60,25 @@ typedef struct rm_video_settings {
 RM_API rm_err rm_webrtc_set_video(rm_webrtc *t, const char *peer_id, const rm_video_settings *settings);
 /* Asks a peer for a key frame (PLI). RM_E_NOT_FOUND, RM_E_STATE, RM_E_CLOSED, RM_E_NO_MEMORY. */
 RM_API rm_err rm_webrtc_request_key_frame(rm_webrtc *t, const char *peer_id);
+
+/* What is taken of a peer's media. What is not is not decoded here, and the peer is asked not to send it, or to send it
+ * in a lower quality; a peer of this library does so at once and until it is asked otherwise, through changes of
+ * network, and after a reconnection again. Others (browsers) go on sending, and it is thrown away here. */
+typedef struct rm_subscription {
+    bool audio, video;
+    rm_quality max; /* of pictures, e.g. rm_quality_of(RM_TIER_LOW); zeros: no limit */
+} rm_subscription;
+#define RM_SUBSCRIPTIONS_MAX 256 /* peers with one of their own */
+
+/* For one peer, connected or not, now and later; peer_id NULL: for all that have none of their own. `subscription`
+ * NULL: as for all others again, or everything. Copied. When pictures are taken again they begin with a key frame. Any
+ * time, any thread. RM_E_INVALID_ARG  an empty or too long id, a limit with a 0 in it or beyond that of router.h
+ *  RM_E_LIMIT        RM_SUBSCRIPTIONS_MAX peers have one
+ *  RM_E_CLOSED       stopped
+ * On the wire it is a message of the channel "control" (webrtc_control.h): {"action":"Custom","message_type":
+ * "media_wish","data":{"audio":true,"video":true,"max":{"bitrate_kbps":500,"width":854,"height":480}}}, where what is
+ * missing is wanted. A wish that cannot be read changes nothing and is answered as refused actions are: RM_E_PARSE. */
+RM_API rm_err rm_webrtc_subscribe(rm_webrtc *t, const char *peer_id, const rm_subscription *subscription);
 
 /* From now on every peer's media runs through a session of `manifest` of its own, and its sound and pictures go back to
  * that peer. NULL: no pipeline. Peers that are connected change over as soon as the new session is ready. The manifest

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "webrtc/channel_hook.h"
 #include "webrtc/media_private.h"
+#include "webrtc/wish.h"
 #include <remotemedia/webrtc_data.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +162,17 @@ static bool on_ping(struct rmi_control *c, const char *peer_id, rm_runtime_data 
     return true;
 }
 
+/* What it wants of our media, which is everybody's to say. */
+static void on_wish(struct rmi_control *c, const char *peer_id, const json_t *data) {
+    rm_subscription wish;
+    const char *fault = NULL;
+    const rm_err err = rmi_wish_read(data, &wish, &fault);
+    if (err)
+        rmi_control_refuse(c->t, peer_id, json_object_get(data, "request"), RMI_WISH, err, fault);
+    else
+        rmi_media_set_wish(c->t->media, peer_id, &wish);
+}
+
 /* ---- answers of a peer ---- */
 
 static void give(struct rmi_control *c, rm_control_answer *a) {
@@ -264,6 +276,10 @@ static bool on_custom(struct rmi_control *c, const char *peer_id, rm_runtime_dat
     const char *type = text_of(in, "message_type");
     const json_t *data = json_object_get(in, "data");
     (void)message;
+    if (!strcmp(type, RMI_WISH)) {
+        on_wish(c, peer_id, data);
+        return true;
+    }
     if (!c->t->config.on_control)
         return false;
     if (!strcmp(type, "refused") || !strcmp(type, "reconfigure_refused")) {
@@ -291,6 +307,12 @@ static bool on_custom(struct rmi_control *c, const char *peer_id, rm_runtime_dat
 }
 
 /* ---- the channel ---- */
+
+static void on_open(void *ctx, const char *peer_id, uint16_t channel, const char *label, const char *protocol) {
+    struct rmi_control *c = ctx;
+    (void)peer_id, (void)channel, (void)label, (void)protocol;
+    rmi_media_follow_wishes(c->t->media);
+}
 
 /* Messages may come as JSON, or as text or bytes that are JSON; those are made JSON here. */
 static rm_runtime_data *json_of(rm_runtime_data *message) {
@@ -337,7 +359,7 @@ rm_err rmi_control_create(struct rm_webrtc *t, struct rmi_control **out) {
     const char *rest = t->config.control_peers;
     while (rest && rmi_control_next_peer(&rest, id))
         (void)rmi_control_set_right(c, id, true); /* the configuration was checked */
-    const struct rmi_channel_hook hook = {.label = RMI_EP_CHANNEL, .message = on_message, .ctx = c};
+    const struct rmi_channel_hook hook = {.label = RMI_EP_CHANNEL, .open = on_open, .message = on_message, .ctx = c};
     rm_err err = rmi_webrtc_hook_channels(t, &hook);
     if (err)
         rmi_control_destroy(&c);

@@ -187,6 +187,7 @@ rm_err rmi_media_create(struct rm_webrtc *t, struct rmi_media **out) {
     rmi_list_init(&m->outputs);
     rmi_list_init(&m->outbox);
     rmi_list_init(&m->routes);
+    rmi_media_wishes_init(&m->wishes);
     rmi_list_init(&m->calls);
     rmi_sessions_init(&m->sessions);
     atomic_init(&m->wants_media, t->config.on_media != NULL);

@@ -36,7 +36,7 @@ static rm_err send_media(rm_webrtc *t, const char *peer_id, rm_runtime_data *dat
     if (!p)
         return RM_E_NOT_FOUND;
     err = RM_E_UNSUPPORTED;
-    if (atomic_load(&p->own[kind].formats)) {
+    if (atomic_load(&p->can[kind])) {
         atomic_store(&p->own[kind].by_application, true);
         err = kind == RMI_RTP_AUDIO ? rmi_media_track_audio(&p->own[kind], data)
                                     : rmi_media_track_video(&p->own[kind], data);
@@ -81,9 +81,9 @@ rm_err rm_webrtc_broadcast(rm_webrtc *t, rm_runtime_data *data, rm_send_result *
         if (*count < cap) {
             rm_send_result *r = &results[*count];
             memcpy(r->peer_id, p->id, sizeof r->peer_id);
-            r->err = !atomic_load(&p->own[kind].formats) ? RM_E_UNSUPPORTED
-                     : atomic_load(&p->own[kind].used)   ? RM_E_STATE
-                                                         : RM_OK;
+            r->err = !atomic_load(&p->can[kind])       ? RM_E_UNSUPPORTED
+                     : atomic_load(&p->own[kind].used) ? RM_E_STATE
+                                                       : RM_OK;
         }
         (*count)++;
     }
@@ -243,7 +243,7 @@ static void fill_sending(struct rmi_media_peer *p, rm_media_stats *out) {
     if (!video || p->format[RMI_RTP_VIDEO] < 0)
         return;
     const bool own = video->peer != NULL;
-    if (own ? p->target_bps > 0 : p->place.rung != RMI_RUNG_NONE)
+    if (own ? p->target_bps > 0 && p->wish.video : p->place.rung != RMI_RUNG_NONE)
         out->video_rung = video->rung;
     pthread_mutex_lock(&video->mutex);
     const struct rmi_video_sender_stats *v = &video->video_stats;

@@ -42,7 +42,38 @@ static void insert_all(struct rmi_media_peer *p) {
     }
 }
 
+/* We want no pictures of it any more: the decoder goes. What it counted stays. */
+static void close_receiver(struct rmi_media_peer *p) {
+    struct rmi_media_packet *packet;
+    while ((packet = rmi_ring_pop(p->video_ring)))
+        rmi_media_free_packet(packet);
+    if (!p->video)
+        return;
+    rmi_video_receiver_destroy(&p->video);
+    pthread_mutex_lock(&p->mutex);
+    p->video_past = p->video_stats;
+    pthread_mutex_unlock(&p->mutex);
+}
+
+/* With the mutex: since the first one. */
+static void take_stats(struct rmi_media_peer *p) {
+    const struct rmi_video_receiver_stats *past = &p->video_past;
+    struct rmi_video_receiver_stats *s = &p->video_stats;
+    rmi_video_receiver_get_stats(p->video, s);
+    s->frames += past->frames;
+    s->key_frames += past->key_frames;
+    s->freezes += past->freezes;
+    s->frozen_us += past->frozen_us;
+    s->decode_errors += past->decode_errors;
+    s->exhausted += past->exhausted;
+    s->buffer.losses += past->buffer.losses;
+}
+
 static int64_t serve(struct rmi_media_peer *p) {
+    if (atomic_load(&p->video_unwanted)) {
+        close_receiver(p);
+        return RMI_NEVER;
+    }
     insert_all(p);
     if (!p->video)
         return RMI_NEVER;
@@ -69,7 +100,7 @@ static int64_t serve(struct rmi_media_peer *p) {
     if (popped) {
         pthread_mutex_lock(&p->mutex);
         rmi_video_receiver_timing(p->video, &p->video_timing);
-        rmi_video_receiver_get_stats(p->video, &p->video_stats);
+        take_stats(p);
         pthread_mutex_unlock(&p->mutex);
     }
     return rmi_video_receiver_next_deadline(p->video, rmi_now_us());

@@ -65,6 +65,7 @@ static rm_err create_peer(struct rmi_media *m, const char *peer_id, struct rmi_m
     p->sync.tolerance_us = RMI_AV_SYNC_UNNOTICED_US;
     p->target_bps = ceiling_bps(m);
     p->place.rung = p->place.sending = RMI_RUNG_NONE;
+    rmi_media_peer_wishes_init(p);
     if (err)
         rmi_media_peer_unref(p);
     else
@@ -118,6 +119,7 @@ static void *peer_up(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp
     if (pipeline)
         start_lane(p);
     struct rmi_rtp_rate now;
+    rmi_media_follow_wishes(m);
     rmi_media_refresh(m);
     if (rmi_rtp_session_get_rate(rtp, &now))
         rate_changed(m, p, rmi_now_us(), &now);
@@ -157,6 +159,8 @@ static void packet_in(void *ctx, void *peer, const struct rmi_rtp_in *in) {
     struct rmi_media_peer *p = peer;
     if (in->has_audio_level)
         p->audio_level = in->audio_level;
+    if (!p->hears[in->kind])
+        return;
     if (!atomic_load(&m->wants_media) && atomic_load(&m->sessions.takers[in->kind]) == 0)
         return;
     struct rmi_buf *buf = rmi_buf_alloc(sizeof(struct rmi_media_packet) + in->len, m->packets);
@@ -249,6 +253,7 @@ void rmi_media_flush(void *media) {
     pthread_mutex_unlock(&m->mutex);
     int64_t now_us = rmi_now_us();
     if (refresh) {
+        rmi_media_follow_wishes(m);
         rmi_media_follow_routes(m);
         rmi_media_refresh(m);
     }
@@ -359,6 +364,7 @@ void rmi_media_tick(void *media, int64_t now_us) {
         if (m->t->config.adaptive_bitrate_enabled)
             tell_bandwidth(m, p);
     }
+    rmi_media_follow_wishes(m);
     rmi_media_refresh_targets(m); /* who has a track of its own by now */
     rmi_timer_set_at(m->tick, rmi_list_empty(&m->peers) ? RMI_NEVER : now_us + TICK_US);
 }

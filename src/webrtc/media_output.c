@@ -3,6 +3,7 @@
  * encoders. Peers and their places are the network thread's; data comes on any. */
 #include "webrtc/media_private.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,7 +246,11 @@ static void refresh_formats(struct rmi_media_peer *p) {
                 p->place.rung = p->place.sending = RMI_RUNG_NONE;
         }
         p->format[k] = format;
-        atomic_store(&p->own[k].formats, format < 0 ? 0 : 1u << format);
+        atomic_store(&p->can[k], format >= 0);
+        const unsigned bit = format >= 0 && rmi_media_wanted(p, k) ? 1u << format : 0;
+        if (bit && !atomic_exchange(&p->own[k].formats, bit))
+            ask_key(&p->own[k], format); /* wanted again */
+        atomic_store(&p->own[k].formats, bit);
     }
 }
 
@@ -263,11 +268,12 @@ static size_t collect(struct rmi_media *m, struct rmi_media_output *o, struct rm
         struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
         if (p->from[RMI_RTP_VIDEO] != o || count == RM_PEERS_MAX)
             continue;
-        const bool member = !has_own(p, RMI_RTP_VIDEO) && p->format[RMI_RTP_VIDEO] >= 0;
+        const bool member = !has_own(p, RMI_RTP_VIDEO) && p->format[RMI_RTP_VIDEO] >= 0 && p->wish.video;
+        const rm_quality cap = rmi_media_cap(p);
         p->place.target_bps = member ? p->target_bps : 0;
-        p->place.cap_width = p->cap.width;
-        p->place.cap_height = p->cap.height;
-        p->place.cap_bps = p->cap.bitrate_kbps * 1000;
+        p->place.cap_width = cap.width;
+        p->place.cap_height = cap.height;
+        p->place.cap_bps = cap.bitrate_kbps * 1000;
         out[count++] = p;
     }
     return count;
@@ -310,7 +316,7 @@ static void refresh_output(struct rmi_media *m, struct rmi_media_output *o, int6
     unsigned sound = 0;
     RMI_LIST_FOREACH (node, next, &m->peers) {
         struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
-        if (p->from[RMI_RTP_AUDIO] == o && !has_own(p, RMI_RTP_AUDIO) && p->format[RMI_RTP_AUDIO] >= 0)
+        if (p->from[RMI_RTP_AUDIO] == o && !has_own(p, RMI_RTP_AUDIO) && p->format[RMI_RTP_AUDIO] >= 0 && p->wish.audio)
             sound |= 1u << p->format[RMI_RTP_AUDIO];
     }
     atomic_store(&o->audio.formats, sound);
@@ -321,8 +327,12 @@ void rmi_media_refresh_targets(struct rmi_media *m) {
     const int64_t now_us = rmi_now_us();
     RMI_LIST_FOREACH (node, next, &m->peers) {
         struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
-        atomic_store(&p->own[RMI_RTP_VIDEO].target_bps,
-                     p->target_bps > 0 ? (unsigned)p->target_bps : RMI_MEDIA_NO_PICTURES);
+        struct rmi_media_track *own = &p->own[RMI_RTP_VIDEO];
+        const rm_quality cap = rmi_media_cap(p);
+        const double most = cap.tier == RM_TIER_NONE ? p->target_bps : fmin(p->target_bps, cap.bitrate_kbps * 1000.0);
+        atomic_store(&own->target_bps, most > 0 ? (unsigned)most : RMI_MEDIA_NO_PICTURES);
+        atomic_store(&own->max_width, cap.width);
+        atomic_store(&own->max_height, cap.height);
     }
     pthread_mutex_lock(&m->outputs_mutex);
     RMI_LIST_FOREACH (node, next, &m->outputs) {
@@ -368,7 +378,8 @@ void rmi_media_output_send(struct rmi_media_output *o, int rung, const struct rm
     const int kind = batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
     RMI_LIST_FOREACH (node, next, &m->peers) {
         struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
-        if (p->from[kind] != o || p->format[kind] != (int)batch->format || has_own(p, kind))
+        if (p->from[kind] != o || p->format[kind] != (int)batch->format || has_own(p, kind) ||
+            !rmi_media_wanted(p, kind))
             continue;
         if (kind == RMI_RTP_VIDEO && !gets(p, o, rung, batch))
             continue;

@@ -55,8 +55,9 @@ struct rmi_media_track {
     atomic_uint formats;             /* that somebody can receive, bit for each; set by the network thread */
     atomic_uint keys;                /* formats that need a key frame */
     _Atomic int64_t
-        key_time_us;        /* of the picture that last became, or becomes, one that was asked for; 0: none since */
-    atomic_uint target_bps; /* of video, by congestion control; 0: as set; or RMI_MEDIA_NO_PICTURES */
+        key_time_us; /* of the picture that last became, or becomes, one that was asked for; 0: none since */
+    atomic_uint max_width, max_height; /* of a peer's own pictures, by its wish; 0: as set */
+    atomic_uint target_bps;            /* of video, by congestion control; 0: as set; or RMI_MEDIA_NO_PICTURES */
 
     pthread_mutex_t mutex; /* of all below */
     pthread_cond_t wake;
@@ -152,6 +153,17 @@ struct rmi_media_request {
     rm_runtime_data *action; /* JSON: "manifest", or "node_id" and "params"; "request" */
 };
 
+/* What is wanted of peers. */
+struct rmi_media_wish {
+    char peer_id[RM_PEER_ID_MAX];
+    rm_subscription wish;
+};
+struct rmi_media_wishes { /* with media->mutex */
+    rm_subscription others;
+    struct rmi_media_wish of[RM_SUBSCRIPTIONS_MAX];
+    size_t count;
+};
+
 struct rmi_media_peer {
     struct rmi_list node; /* media->peers while it is up */
     struct rmi_media *media;
@@ -166,6 +178,8 @@ struct rmi_media_peer {
     struct rmi_media_output *from[RMI_RTP_KINDS]; /* what it gets unless it has its own; NULL: nothing */
     rm_quality cap;                               /* of these pictures at most */
     struct rmi_rung_peer place;                   /* of them */
+    rm_subscription wish, told_wish;              /* the peer's; ours, as it knows it */
+    bool hears[RMI_RTP_KINDS];                    /* we take of it */
     struct rmi_media_rate in[RMI_RTP_KINDS], out[RMI_RTP_KINDS];
     struct rmi_media_judged judged;
     struct rmi_quality quality; /* of the last seconds */
@@ -178,6 +192,8 @@ struct rmi_media_peer {
     struct rmi_ring *audio_ring, *video_ring; /* network thread -> sound thread, -> lane */
     atomic_bool audio_idle;                   /* the sound thread knows no time to look again */
     atomic_bool paused;                       /* the session gets nothing and gives nothing */
+    atomic_bool video_unwanted;               /* for the lane: by us */
+    atomic_bool can[RMI_RTP_KINDS];           /* be sent something: negotiated */
     atomic_bool ask_key;                      /* for the network thread: the remote's key frame is needed */
     _Atomic int64_t video_delay_us, rtt_us;   /* for the lane */
 
@@ -197,7 +213,7 @@ struct rmi_media_peer {
     struct rmi_media_report reports[RMI_AV_KINDS];
     struct rmi_av_timing video_timing;
     struct rmi_audio_receiver_stats audio_stats;
-    struct rmi_video_receiver_stats video_stats;
+    struct rmi_video_receiver_stats video_stats, video_past; /* since the first one; of those before */
     enum rmi_payload_format video_format;
     int64_t skew_us;
     uint64_t outputs, node_errors, outputs_lost;
@@ -259,6 +275,7 @@ struct rmi_media {
     pthread_t *ended_threads; /* to be joined, which takes no time any more */
     size_t ended_count, ended_cap;
     struct rmi_list outbox, routes, calls;
+    struct rmi_media_wishes wishes;
     uint64_t outbox_full;
     pthread_t audio_thread;
     rm_pipeline_runner *runner;
@@ -327,6 +344,15 @@ json_t *rmi_control_nodes(struct rmi_media *m, const char *peer_id, bool *paused
 rm_manifest *rmi_control_manifest(struct rmi_media_peer *p, rm_runtime_data *action, rm_err *err, json_t *faults);
 /* On the lane: the answer. */
 void rmi_control_reconfigured(struct rmi_media_peer *p, rm_runtime_data *action, rm_err err, json_t *faults);
+
+/* media_wish.c */
+void rmi_media_wishes_init(struct rmi_media_wishes *w);
+/* The rest on the network thread. Ours: what has changed is told, and what comes goes by it. */
+void rmi_media_follow_wishes(struct rmi_media *m);
+void rmi_media_set_wish(struct rmi_media *m, const char *peer_id, const rm_subscription *wish); /* a peer's */
+void rmi_media_peer_wishes_init(struct rmi_media_peer *p);
+bool rmi_media_wanted(const struct rmi_media_peer *p, int kind); /* by the peer */
+rm_quality rmi_media_cap(const struct rmi_media_peer *p);        /* of its pictures: by its route and its wish */
 
 /* media_speech.c */
 void rmi_media_speech_init(struct rmi_media_speech *s);

@@ -181,6 +181,22 @@ static void encode_in(struct rmi_media_track *track, int format, const struct rm
     pthread_mutex_unlock(&track->mutex);
 }
 
+static uint32_t at_most(uint32_t value, uint32_t limit) {
+    limit = limit < RMI_VIDEO_SIDE_MIN ? RMI_VIDEO_SIDE_MIN : limit;
+    return value < limit ? value : limit;
+}
+
+/* Limits hold either way round. */
+static void limit_size(struct rmi_media_track *track, struct rmi_video_sender_settings *s) {
+    const uint32_t w = atomic_load(&track->max_width), h = atomic_load(&track->max_height);
+    uint32_t *max_long = s->max_width > s->max_height ? &s->max_width : &s->max_height;
+    uint32_t *max_short = s->max_width > s->max_height ? &s->max_height : &s->max_width;
+    if (w == 0 || h == 0)
+        return;
+    *max_long = at_most(*max_long, w > h ? w : h);
+    *max_short = at_most(*max_short, w > h ? h : w);
+}
+
 static void encode(struct rmi_media_track *track, rm_runtime_data *video, int64_t time_us, int64_t at_us) {
     pthread_mutex_lock(&track->mutex);
     track->waited_us += (rmi_now_us() - at_us - track->waited_us) / (1 << SMOOTH_SHIFT);
@@ -192,6 +208,7 @@ static void encode(struct rmi_media_track *track, rm_runtime_data *video, int64_
     if (target_bps == 0 || target_bps > settings.bitrate_bps)
         target_bps = settings.bitrate_bps;
     const rm_video *picture = rm_runtime_data_video(video);
+    limit_size(track, &settings);
     const struct rmi_video_sender_settings set = settings;
     if (picture->format == RM_PIXEL_ENCODED)
         settings.bitrate_bps = target_bps; /* nothing else can be made of it */

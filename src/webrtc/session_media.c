@@ -216,7 +216,7 @@ static size_t route_media(rm_webrtc_session *s, enum rmi_rtp_kind kind, const ch
     size_t hit_count = 0;
     for (size_t i = 0; i < count; i++) {
         struct rmi_media_peer *p = ((struct rmi_session_member *)targets[i].user)->media;
-        if (err || !atomic_load(&p->own[kind].formats))
+        if (err || !atomic_load(&p->can[kind]))
             fail_target(s, &targets[i], err ? err : RM_E_UNSUPPORTED);
         else if (!atomic_load(&p->own[kind].used) && choose(stream, &targets[i], p, now_us))
             take_hit(hits, &hit_count, &targets[i], p);

@@ -50,6 +50,9 @@ static const char help[] =
     "                     is the sum of all. Others join with --allow-peers and our id, else they also hear each "
     "other\n"
     "                     directly. With --pipeline: that manifest, in one session for all peers\n"
+    "  --receive WHAT     audio, video, none or all (default) of what peers send, e.g. all,180p for small pictures: "
+    "what\n"
+    "                     is not taken is not decoded, and peers are asked not to send it\n"
     "  --load FILE.so     node types from a shared object, up to 8 times\n"
     "  --record FILE      write what is received (.mkv .mp4 .webm ...)\n"
     "  --snapshot FILE    the last received picture as PNG, when leaving\n"
@@ -75,6 +78,7 @@ static const char help[] =
 
 #define LOADS_MAX 8
 #define SETTLE_MAX_S 3600
+#define RECEIVE_HEIGHT_MAX 4096
 #define DEFAULT_CHUNK_MS 10 /* as the default packets */
 
 struct join {
@@ -83,6 +87,7 @@ struct join {
     const char *pipeline, *record, *snapshot, *snapshot_sent, *loads[LOADS_MAX];
     size_t load_count;
     bool await_picture, echo, mix;
+    rm_subscription receive;
     const char *save_files;
     long save_max_mb;            /* 0: the default */
     struct echo *channel_echo;   /* of channels but "control" */
@@ -167,6 +172,32 @@ static bool set_media_number(struct join *j, int o, const char *arg) {
     }
 }
 
+/* WHAT[,HEIGHTp]. Bits are not limited: those of pictures of that size are what peers have for them. */
+static bool parse_receive(const char *arg, rm_subscription *out) {
+    static const struct {
+        const char *name;
+        bool audio, video;
+    } kinds[] = {{"all", true, true}, {"audio", true, false}, {"video", false, true}, {"none", false, false}};
+    const size_t len = strcspn(arg, ",");
+    int height = 0, end = 0;
+    const bool limited = arg[len] == ',';
+    const bool ok = !limited || (sscanf(arg + len, ",%5dp%n", &height, &end) == 1 && end > 0 &&
+                                 !arg[len + (size_t)end] && height >= STAMP_HEIGHT_MIN && height <= RECEIVE_HEIGHT_MAX);
+    for (size_t i = 0; ok && i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strlen(kinds[i].name) == len && !strncmp(arg, kinds[i].name, len)) {
+            *out = (rm_subscription){.audio = kinds[i].audio, .video = kinds[i].video};
+            if (limited)
+                out->max = (rm_quality){.tier = RM_TIER_CUSTOM,
+                                        .bitrate_kbps = RM_ROUTER_BITRATE_KBPS_MAX,
+                                        .width = (uint32_t)height * 16 / 9,
+                                        .height = (uint32_t)height};
+            return true;
+        }
+    fprintf(stderr, "rmrtc join: --receive: \"%s\" is none of all, audio, video, none, with ,%dp .. ,%dp behind it\n",
+            arg, STAMP_HEIGHT_MIN, RECEIVE_HEIGHT_MAX);
+    return false;
+}
+
 static bool set_media_option(struct join *j, int o, const char *arg) {
     switch (o) {
     case 'P':
@@ -181,6 +212,8 @@ static bool set_media_option(struct join *j, int o, const char *arg) {
     case 'I':
         j->mix = true;
         return true;
+    case 'W':
+        return parse_receive(arg, &j->receive);
     case 'l':
         if (j->load_count < LOADS_MAX)
             j->loads[j->load_count++] = arg;
@@ -480,6 +513,8 @@ static int join(struct join *j) {
     if (ok && j->files)
         file_receiver_start(j->files, t);
     if (ok)
+        err = rm_webrtc_subscribe(t, NULL, &j->receive);
+    if (ok && !err)
         err = rm_webrtc_start(t);
     if (err)
         fprintf(stderr, "rmrtc join: %s\n", rm_strerror(err));
@@ -519,6 +554,7 @@ static int run(int argc, char **argv) {
                                             {"settle", required_argument, NULL, 'Z'},
                                             {"pipeline", required_argument, NULL, 'L'},
                                             {"mix", no_argument, NULL, 'I'},
+                                            {"receive", required_argument, NULL, 'W'},
                                             {"load", required_argument, NULL, 'l'},
                                             {"record", required_argument, NULL, 'O'},
                                             {"snapshot", required_argument, NULL, 'S'},
@@ -539,7 +575,7 @@ static int run(int argc, char **argv) {
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    struct join j = {.publish = {.audio_chunk_ms = DEFAULT_CHUNK_MS}};
+    struct join j = {.publish = {.audio_chunk_ms = DEFAULT_CHUNK_MS}, .receive = {.audio = true, .video = true}};
     rm_webrtc_config_init(&j.config);
     int o;
     while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
