@@ -294,10 +294,11 @@ static void append(struct marker_detector *md, float sample) {
 }
 
 static float mixed(const rm_audio *audio, size_t frame) {
-    float sum = 0;
-    for (uint32_t c = 0; c < audio->channels; c++)
+    float sum = audio->samples[frame * audio->channels];
+    for (uint32_t c = 1; c < audio->channels; c++)
         sum += audio->samples[frame * audio->channels + c];
-    sum /= (float)audio->channels;
+    if (audio->channels > 1)
+        sum /= (float)audio->channels;
     return fabsf(sum) <= LOUD_MAX ? sum : 0; /* not-a-number too */
 }
 
