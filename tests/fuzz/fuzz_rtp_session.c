@@ -105,7 +105,7 @@ static void negotiate(struct state *s, unsigned variant) {
     v->rtx_ssrc = OUR_RTX;
     a->direction = RMI_DIR_SENDRECV;
     v->direction = variant & 2 ? RMI_DIR_RECVONLY : RMI_DIR_SENDRECV;
-    a->rtcp_rsize = v->rtcp_rsize = variant & 4;
+    a->rtcp_rsize = v->rtcp_rsize = a->ecn_receive = v->ecn_receive = variant & 4;
     for (size_t i = 0; i < 2; i++)
         for (int e = 0; e < RMI_JSEP_EXT_COUNT; e++)
             s->media[i].ext[e] = (uint8_t)(e + 1);
@@ -133,7 +133,7 @@ static void input(struct state *s, bool rtcp, const uint8_t *bytes, size_t len) 
         memcpy(box, bytes, len);
     s->input = box;
     s->input_len = len;
-    rmi_rtp_session_input(s->session, s->now, rtcp, RMI_ECN_NOT_ECT, box, len);
+    rmi_rtp_session_input(s->session, s->now, rtcp, (enum rmi_ecn)(len & RMI_ECN_MASK), box, len);
     free(box);
 }
 
