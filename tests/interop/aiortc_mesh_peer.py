@@ -124,10 +124,12 @@ class Mesh:
 
     async def handle(self, method, params):
         about = params.get("from") or params.get("peer_id")
-        if method in ("peer.left", "peer.disconnected"):
+        if method == "peer.disconnected":
             gone = self.connections.pop(about, None)
             if gone:
                 await gone.close()
+        elif method == "peer.left":
+            pass  # perhaps only its WebSocket has gone; a connection that runs does not need it
         elif method == "peer.offer" and about not in self.connections:
             await (await self.connect(about)).on_call(method, params)
         elif about in self.connections:

@@ -11,6 +11,7 @@ import {join} from 'node:path';
 const RMRTC = process.env.RMRTC ?? 'build/bin/rmrtc';
 const CASE_MS = 30000;
 const LAUNCH_MS = 20000;
+const READY_MS = 15000; /* on a busy machine */
 const children = new Set();
 
 /* Every browser of these tests. */
@@ -101,7 +102,7 @@ export class Join {
     }
 
     ready() {
-        return this.until('rmrtc is in the room', 5000, (_, line) => line.signaling === 'ready');
+        return this.until('rmrtc is in the room', READY_MS, (_, line) => line.signaling === 'ready');
     }
 
     async stop() {

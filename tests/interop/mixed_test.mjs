@@ -24,7 +24,7 @@ const APART_DB = 30;    /* of a tone that is in the mix, and one that is not */
 let browser, signaling, page_address, interop_page;
 
 /* Participants have id, join(), leave() and flows(): for each other one {state, pictures, chunks, codec, sends (the
- * codec of the other way), path}. A path is another after a reconnection. */
+ * codec of the other way), connection}, which is another after a reconnection. */
 
 class Rmrtc {
     constructor(room, id, codec) {
@@ -47,7 +47,7 @@ class Rmrtc {
             chunks: p.media?.audio_in?.packets ?? 0,
             codec: p.media?.video_in?.codec ?? '',
             sends: p.media?.video_out?.codec,
-            path: `${p.local_type} ${p.remote_address}`,
+            connection: String(p.steps_ms?.dtls), /* when it was made; paths may change */
             error: p.error,
         }]));
     }
@@ -79,7 +79,7 @@ function watchConnections() {
             chunks: of('audio').packetsReceived ?? 0,
             codec: codec(of('video')),
             sends: codec(sent),
-            path: String(connections.indexOf(pc)),
+            connection: String(connections.indexOf(pc)),
             error: tile.querySelector('.overlay').textContent,
         };
     };
@@ -140,7 +140,7 @@ class Aiortc {
     }
 
     flows() {
-        const more = {codec: '', path: '', error: this.line.errors.join(' ')};
+        const more = {codec: '', connection: '', error: this.line.errors.join(' ')};
         return Object.fromEntries(Object.entries(this.line.peers).map(([id, p]) => [id, {...p, ...more}]));
     }
 
@@ -201,7 +201,7 @@ async function goneEverywhere(left, id, before) {
     for (const a of left)
         for (const b of left.filter((p) => p !== a)) {
             const is = now[a.id][b.id];
-            check(is?.state === 'connected' && is.path === before[a.id][b.id].path,
+            check(is?.state === 'connected' && is.connection === before[a.id][b.id].connection,
                   `when ${id} left, the connection of ${a.id} to ${b.id} became ${JSON.stringify(is)}, ` +
                   `from ${JSON.stringify(before[a.id][b.id])}`);
         }
