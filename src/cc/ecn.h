@@ -6,7 +6,9 @@
 #include <stdbool.h>
 
 /* When packets that were marked as congestion (RFC 3168) call for a cut of the rate: at once, but once only for what
- * was sent before the rate was cut last. How deep a cut is, is the rate control's. */
+ * was sent before the rate was cut last. How deep a cut is, is the rate control's. Its growth is ten times slower than
+ * TCP's: at a queue that marks whatever waits 10 ms, which a picture alone may do, three flows left half of the link
+ * unused. CoDel's 5 ms, which have to last, and ramps from 30 ms on cost nothing (tests/sim/ecn_costs_nothing.c). */
 struct rmi_cc_ecn { /* zero-initialised: never yet */
     bool has_cut;
     int64_t cut_us;
