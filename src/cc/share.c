@@ -9,8 +9,12 @@
 #define TOGETHER_SHARE 0.5      /* of those who might have noticed */
 #define EVIDENCE_US RMI_SEC(30) /* without a new sign the bottleneck is taken to be gone */
 #define SHARE_EVERY_US RMI_MS(200)
-#define SHARE_STEP 0.1   /* of the difference: no jumps, so that a wrong verdict does little harm */
-#define SHARE_NOISE 0.01 /* less is not worth a change */
+#define SHARE_STEP 0.1 /* of the difference: no jumps, so that a wrong verdict does little harm */
+/* Nine connections that began with 1 Mbit/s each on an uplink of 2 lost all sound of their first second. */
+#define START_US RMI_SEC(1)
+#define START_LEAST_BPS 200e3 /* sound, and pictures of a kind; probes soon find more */
+#define JUMP 1.1              /* more than growth between two updates: a probe */
+#define SHARE_NOISE 0.01      /* less is not worth a change */
 
 void rmi_cc_share_init(struct rmi_cc_share *s) {
     *s = (struct rmi_cc_share){.judge_us = RMI_NEVER};
@@ -29,6 +33,15 @@ void rmi_cc_share_leave(struct rmi_cc_member *m) {
         m->share->prober = NULL;
     rmi_list_remove(&m->node);
     m->share = NULL;
+}
+
+/* ---- beginning ---- */
+
+double rmi_cc_share_start_bps(const struct rmi_cc_share *s, int64_t now_us, double start_bps) {
+    unsigned count = 1;
+    for (const struct rmi_list *n = s->members.next; n != &s->members; n = n->next)
+        count += now_us - RMI_CONTAINER_OF(n, struct rmi_cc_member, node)->joined_us < START_US;
+    return fmax(start_bps / count, fmin(start_bps, START_LEAST_BPS));
 }
 
 /* ---- probes ---- */
@@ -146,6 +159,26 @@ static void share_out(struct rmi_cc_share *s, const struct rmi_cc_member *of, in
     }
 }
 
+/* A probe of one finds the room that all have: when several begin together, each would take all of it. So a rate that
+ * jumps goes no further than to the part of what the probe and the others' rates add up to. */
+static void split_jump(struct rmi_cc_member *m, int64_t now_us, double from_bps) {
+    double sum = m->rate_bps, weights = m->weight;
+    if (!m->told || m->rate_bps <= JUMP * from_bps)
+        return;
+    RMI_LIST_FOREACH (node, next, &m->share->members) {
+        const struct rmi_cc_member *other = RMI_CONTAINER_OF(node, struct rmi_cc_member, node);
+        if (other == m || other->uplink != m->uplink || !other->told)
+            continue;
+        sum += other->rate_bps;
+        weights += other->weight;
+    }
+    const double most = fmax(from_bps, sum * m->weight / weights);
+    if (m->rate_bps <= most)
+        return;
+    m->rate_bps = most;
+    m->set_rate(m->ctx, now_us, most);
+}
+
 void rmi_cc_share_update(struct rmi_cc_member *m, int64_t now_us, double rate_bps, double most_bps, uint32_t reductions,
                          bool app_limited) {
     struct rmi_cc_share *s = m->share;
@@ -155,9 +188,11 @@ void rmi_cc_share_update(struct rmi_cc_member *m, int64_t now_us, double rate_bp
         m->cut_us = now_us;
         s->judge_us = rmi_min64(s->judge_us, now_us + TOGETHER_US);
     }
+    const double from_bps = m->rate_bps;
+    m->rate_bps = rate_bps;
+    split_jump(m, now_us, from_bps);
     m->told = true;
     m->reductions = reductions;
-    m->rate_bps = rate_bps;
     m->most_bps = fmax(most_bps, m->floor_bps);
     m->app_limited = app_limited;
     judge_all(s, now_us);

@@ -16,6 +16,7 @@ struct rmi_cc_member {
     uint32_t uplink; /* members of one local interface */
     double weight;   /* > 0 */
     double floor_bps;
+    int64_t joined_us;
     /* Called from within rmi_cc_share_update of any member. */
     void (*set_rate)(void *ctx, int64_t now_us, double bps);
     void *ctx;
@@ -41,6 +42,8 @@ void rmi_cc_share_init(struct rmi_cc_share *s);
 /* The member's own fields up to ctx are set; the rest is zeroed. */
 void rmi_cc_share_join(struct rmi_cc_share *s, struct rmi_cc_member *m);
 void rmi_cc_share_leave(struct rmi_cc_member *m); /* harmless on one that has not joined */
+/* What another one is to begin with when alone it would with `start_bps`: less while others have just begun. */
+double rmi_cc_share_start_bps(const struct rmi_cc_share *s, int64_t now_us, double start_bps);
 /* Whether it may probe now; then nobody else on its uplink may for hold_us. */
 bool rmi_cc_share_may_probe(struct rmi_cc_member *m, int64_t now_us, int64_t hold_us);
 /* When to ask again, after a refusal. */

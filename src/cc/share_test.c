@@ -49,6 +49,45 @@ static void probes_take_turns(void **state) {
     assert_true(rmi_cc_share_may_probe(&k.m[1], k.now_us, RMI_MS(50))); /* alone now */
 }
 
+/* Four that begin together find 8 Mbit/s, one after the other, before anything of what the others found is seen. */
+static void what_a_probe_finds_is_for_all(void **state) {
+    (void)state;
+    struct kit k;
+    begin(&k);
+    k.m[3].uplink = 1;
+    for (int i = 0; i < 4; i++)
+        rmi_cc_share_update(&k.m[i], k.now_us, k.rate[i], 10e6, 0, false);
+    for (int i = 0; i < 4; i++) {
+        k.rate[i] = 8e6;
+        rmi_cc_share_update(&k.m[i], k.now_us, k.rate[i], 10e6, 0, false);
+    }
+    assert_true(k.rate[0] > 3.3e6 && k.rate[0] < 3.4e6); /* (8 + 1 + 1) / 3 */
+    assert_true(k.rate[0] + k.rate[1] + k.rate[2] < 1.7 * 8e6);
+    assert_true(k.rate[3] == 8e6); /* alone on its uplink */
+    k.rate[0] *= 1.05;             /* growth is nobody's business */
+    const double grown = k.rate[0];
+    rmi_cc_share_update(&k.m[0], k.now_us, grown, 10e6, 0, false);
+    assert_true(k.rate[0] == grown);
+    k.m[1].weight = 2;
+    k.rate[1] = 8e6;
+    rmi_cc_share_update(&k.m[1], k.now_us, k.rate[1], 10e6, 0, false);
+    assert_true(k.rate[1] == 8e6); /* half of all is more */
+}
+
+static void those_who_begin_together_begin_lower(void **state) {
+    (void)state;
+    struct kit k;
+    rmi_cc_share_init(&k.share);
+    assert_true(rmi_cc_share_start_bps(&k.share, RMI_SEC(10), 1e6) == 1e6);
+    begin(&k);
+    for (int i = 0; i < 4; i++)
+        k.m[i].joined_us = k.now_us;
+    assert_true(rmi_cc_share_start_bps(&k.share, k.now_us + RMI_MS(900), 1e6) == 200e3);
+    assert_true(rmi_cc_share_start_bps(&k.share, k.now_us + RMI_MS(900), 150e3) == 150e3);
+    assert_true(rmi_cc_share_start_bps(&k.share, k.now_us + RMI_MS(900), 2e6) == 400e3);
+    assert_true(rmi_cc_share_start_bps(&k.share, k.now_us + RMI_MS(1100), 1e6) == 1e6);
+}
+
 static void those_cut_together_share_by_weight(void **state) {
     (void)state;
     struct kit k;
@@ -149,6 +188,8 @@ static void nine_flows_share_an_uplink(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(probes_take_turns),
+        cmocka_unit_test(what_a_probe_finds_is_for_all),
+        cmocka_unit_test(those_who_begin_together_begin_lower),
         cmocka_unit_test(those_cut_together_share_by_weight),
         cmocka_unit_test(those_cut_alone_keep_their_rates),
         cmocka_unit_test(nobody_falls_below_the_floor_or_above_its_use),

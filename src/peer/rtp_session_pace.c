@@ -106,7 +106,10 @@ void rmi_rtp_session_set_uplink(struct rmi_rtp_session *s, uint32_t uplink) {
 static bool begin(struct rmi_rtp_session *s, int64_t now_us) {
     struct rtps_pace *p = &s->pace;
     const struct rmi_cc_ops *ops = s->config.cc ? s->config.cc : &rmi_cc_gcc;
-    const rm_err err = rmi_cc_create(ops, &s->config.limits, now_us, &p->cc);
+    struct rmi_cc_limits limits = s->config.limits;
+    if (s->config.share)
+        limits.start_bps = fmax(rmi_cc_share_start_bps(s->config.share, now_us, limits.start_bps), limits.min_bps);
+    const rm_err err = rmi_cc_create(ops, &limits, now_us, &p->cc);
     if (err) {
         rmi_log(s->config.log, RMI_LOG_RTP, RM_LOG_ERROR, "%s: no congestion control: %s", s->name, rm_strerror(err));
         return false;
@@ -117,6 +120,7 @@ static bool begin(struct rmi_rtp_session *s, int64_t now_us) {
     p->member = (struct rmi_cc_member){.uplink = p->member.uplink,
                                        .weight = s->config.weight > 0 ? s->config.weight : 1,
                                        .floor_bps = s->config.limits.min_bps,
+                                       .joined_us = now_us,
                                        .set_rate = on_share,
                                        .ctx = s};
     if (s->config.share)
