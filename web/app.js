@@ -305,7 +305,7 @@ async function join() {
     remember(settings);
     $('where').textContent = settings.room || 'default room';
     $('join-command').textContent =
-        `rmrtc join ${wsUrl()}${settings.room ? ` --room ${settings.room}` : ''} --peer-id bob`;
+        `rmrtc join ${wsUrl()}${settings.room ? ` --room ${settings.room}` : ''} --publish test`;
     for (const id of ['mute', 'camera'])
         $(id).setAttribute('aria-pressed', 'false');
     view('call');
