@@ -414,7 +414,6 @@ const cases = {
         try {
             const alice = await house.join('alice', {}, {viewport: {width: 360, height: 740}});
             await pill(alice, 'ready');
-            await press(alice, '#camera'); /* nine encoders of black */
             const place = () => alice.locator('#mesh').evaluate((e) => [e.offsetWidth, e.offsetHeight]);
             const alone = await place();
             const others = await context.newPage();
@@ -425,6 +424,7 @@ const cases = {
                     const p = new Peer();
                     await p.join(url, room, id);
                     await p.create('alice', {audio: true});
+                    p.pc.addTransceiver('video', {direction: 'inactive'}); /* nine encoders would be too much here */
                     p.mesh = p.pc.createDataChannel('mesh', {negotiated: true, id: 1022});
                     await p.offer();
                     return p;
