@@ -72,6 +72,7 @@ bool bench_code(struct bench *b);            /* SC-010 */
 bool bench_rate(struct bench *b);            /* SC-011 */
 bool bench_cleanup(struct bench *b);         /* SC-012 */
 bool bench_decoding_memory(struct bench *b); /* part of SC-007 */
+bool bench_rungs(struct bench *b);           /* RUNGS: a source and one to nine viewers */
 bool bench_data_sim(struct bench *b);        /* DATA over links in virtual time */
 bool bench_data_real(struct bench *b);       /* DATA over loopback */
 bool bench_congestion(struct bench *b);      /* RFC8867, by simulations beside the tool */

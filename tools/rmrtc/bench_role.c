@@ -81,6 +81,8 @@ static bool set(struct role *r, const char *arg) {
         r->publish = value;
     else if (!strcmp(name, "take"))
         r->take = value;
+    else if (!strcmp(name, "allow"))
+        r->config.allowed_peers = value;
     else if (!strcmp(name, "connect")) {
         r->connect = value;
         r->config.auto_connect = false;
@@ -204,6 +206,7 @@ struct sums {
     uint64_t audio_in, audio_out, video_in, video_out, audio_lost, video_frames_in, video_frames_out;
     uint64_t inputs, outputs, dropped, errors;
     double video_bps, video_fps;
+    uint32_t encoders;
 };
 
 static void add_peer(struct sums *s, const rm_media_stats *m) {
@@ -220,6 +223,7 @@ static void add_peer(struct sums *s, const rm_media_stats *m) {
     s->errors += m->pipeline_errors;
     s->video_bps += m->video_out.bitrate_bps;
     s->video_fps += m->video_out.fps;
+    s->encoders = m->video_encoders;
 }
 
 static void sum_up(struct role *r, struct sums *s) {
@@ -275,6 +279,7 @@ static void answer(struct role *r) {
                                         "frames_out", (json_int_t)s.video_frames_out, "inputs", (json_int_t)s.inputs,
                                         "outputs", (json_int_t)s.outputs, "dropped", (json_int_t)s.dropped, "errors",
                                         (json_int_t)s.errors, "video_bps", s.video_bps, "video_fps", s.video_fps));
+    json_object_set_new(o, "encoders", json_integer(s.encoders));
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     puts(text ? text : "{}");
     fflush(stdout);

@@ -8,6 +8,7 @@
  *   take         "count" or "ages" what comes back; without it nothing is decoded
  *   pipeline     "blur" or "echo"
  *   connect      to this peer only
+ *   allow        peers it connects with (config.allowed_peers)
  *   codec        "h264", "vp8", "vp9"
  *   kbps, audio, video (0 or 1), chunk_ms, frame_us, copy, transports, peers: numbers */
 int bench_role(int argc, char **argv);

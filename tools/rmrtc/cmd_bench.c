@@ -35,6 +35,7 @@ static const struct measurement measurements[] = {
     {"SC-010", "lines of code of examples/01_blur_call.c (from its folder's parent only)", bench_code},
     {"SC-011", "chunks of sound lost at 1000 a second a peer, ten peers at once", bench_rate},
     {"SC-012", "clean-up time of a participant, and what it leaves behind", bench_cleanup},
+    {"RUNGS", "CPU of a source of 720p for each viewer more, up to nine, and its encoders", bench_rungs},
     {"DATA", "data channels: what loopback and links of known rate and loss carry", bench_data},
     {"RFC8867", "congestion control: the cases of RFC 8867 and a mesh of ten, by simulation", bench_congestion},
 };
