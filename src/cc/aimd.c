@@ -8,6 +8,8 @@
 #define GROWTH_LEAST_BPS 1000.0
 #define ACKED_FACTOR 1.5 /* no rate above this times what arrives: nothing proves it */
 #define ACKED_SLACK_BPS 10000.0
+#define UNPROVEN 0.95             /* of that: as good as at it, */
+#define UNPROVEN_END 0.8          /* and, as what arrives is noisy, until then */
 #define ADDITIVE_BPS 24000.0      /* a second, near the known capacity: a packet in twice (100 + 100) ms */
 #define ADDITIVE_FAST_BPS 60000.0 /* beyond it */
 #define SHARE_MOST 0.08           /* of the rate, a second */
@@ -104,6 +106,7 @@ static void increase(struct rmi_cc_aimd *a, int64_t now_us, double acked_bps, bo
     const double limit = acked_bps > 0 ? ACKED_FACTOR * acked_bps + ACKED_SLACK_BPS : a->bps;
     a->has_changed = true;
     a->changed_us = now_us;
+    a->unproven = !app_limited && a->bps >= (a->unproven ? UNPROVEN_END : UNPROVEN) * limit;
     if (app_limited || a->bps >= limit)
         return;
     const double more =

@@ -34,6 +34,8 @@ struct gcc {
     struct rmi_cc_loss loss;
     struct rmi_cc_alr alr;
     struct rmi_cc_ecn ecn;
+    bool idle; /* less is sent than the rate allows, or than would prove that more arrives: only a probe finds more */
+    int64_t idle_us;
     struct rmi_cc_probe_plan plan;
     struct rmi_cc_probe_rate probes;
     bool has_feedback;
@@ -41,6 +43,7 @@ struct gcc {
     int64_t sent_us;    /* the first packet since the last feedback; 0: none */
     bool silent;        /* since then it was cut for want of feedback, */
     int64_t silence_us; /* the last time then */
+    int64_t heard_us;   /* the first feedback after a silence */
     enum rmi_cc_usage usage;
     double loss_bps, remb_bps; /* 0: no limit */
     double report_loss;
@@ -91,9 +94,17 @@ static void set_limits(void *self, int64_t now_us, const struct rmi_cc_limits *l
     combine(g, now_us);
 }
 
+static void note_idle(struct gcc *g, int64_t now_us) {
+    const bool idle = g->alr.limited || g->aimd.unproven;
+    if (idle && !g->idle)
+        g->idle_us = now_us;
+    g->idle = idle;
+}
+
 static void sent(void *self, int64_t now_us, uint32_t bytes) {
     struct gcc *g = self;
     rmi_cc_alr_input(&g->alr, now_us, bytes, g->target_bps);
+    note_idle(g, now_us);
     if (g->sent_us == 0)
         g->sent_us = now_us;
 }
@@ -140,6 +151,17 @@ static void follow_rate(struct gcc *g, int64_t now_us, double probed_bps) {
     g->reductions += rmi_cc_aimd_update(&g->aimd, now_us, g->usage, g->acked.bps, g->alr.limited);
 }
 
+/* Without those that were lost in a silence: the path was gone, which is answered already, and not full. They come
+ * last.
+ */
+static size_t without_silence(const struct gcc *g, struct rmi_cc_result *r, size_t count) {
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (r[i].arrived_us != RMI_CC_LOST || r[i].sent_us >= g->heard_us)
+            r[left++] = r[i];
+    return left;
+}
+
 static void feedback(void *self, int64_t now_us, struct rmi_cc_result *results, size_t count) {
     struct gcc *g = self;
     double probed_bps = 0;
@@ -172,15 +194,21 @@ static void feedback(void *self, int64_t now_us, struct rmi_cc_result *results, 
         note_rtt(g, now_us - newest_us);
         follow_rate(g, now_us, probed_bps);
     }
+    if (was_silent)
+        g->heard_us = now_us;
+    count = without_silence(g, results, count);
     const double before = g->loss_bps;
     g->loss_bps = rmi_cc_loss_update(&g->loss, results, count, g->aimd.bps, g->acked.bps);
     g->reductions += g->loss_bps < g->aimd.bps && g->loss_bps < before;
     combine(g, now_us);
+    note_idle(g, now_us);
     if (g->aimd.outgrown && g->usage == RMI_CC_USAGE_NORMAL)
         rmi_cc_probe_plan_outgrown(&g->plan, now_us);
     g->aimd.outgrown = false;
     /* Who uses all of the rate finds out as it grows; after a probe that was too bold another one would be so, too. */
-    if ((recovered && g->alr.limited) || was_silent)
+    if (was_silent)
+        rmi_cc_probe_plan_returned(&g->plan, now_us);
+    else if (recovered && g->alr.limited)
         rmi_cc_probe_plan_recovered(&g->plan, now_us);
 }
 
@@ -245,7 +273,7 @@ static void set_rate(void *self, int64_t now_us, double bps) {
 
 static bool poll_probe(void *self, int64_t now_us, struct rmi_cc_probe *out) {
     struct gcc *g = self;
-    if (!rmi_cc_probe_plan_poll(&g->plan, now_us, g->alr.limited, g->alr.since_us, out))
+    if (!rmi_cc_probe_plan_poll(&g->plan, now_us, g->idle, g->idle_us, out))
         return false;
     rmi_cc_probe_rate_begin(&g->probes, out);
     return true;
@@ -263,12 +291,13 @@ static int64_t next_deadline(const void *self, bool can_probe) {
     const int64_t silence = silence_deadline(g);
     if (!can_probe)
         return silence;
-    return rmi_min64(rmi_cc_probe_plan_deadline(&g->plan, g->alr.limited, g->alr.since_us), silence);
+    return rmi_min64(rmi_cc_probe_plan_deadline(&g->plan, g->idle, g->idle_us), silence);
 }
 
 static void timeout(void *self, int64_t now_us) {
     struct gcc *g = self;
     rmi_cc_alr_input(&g->alr, now_us, 0, g->target_bps);
+    note_idle(g, now_us);
     if (silence_deadline(g) > now_us)
         return;
     g->silent = true;

@@ -70,6 +70,19 @@ static void an_idle_application_grows_by_probes_only(void **state) {
     lab_destroy(lab);
 }
 
+/* Two thirds of what may be sent: too much to count as idle, too little to prove that more would arrive. */
+static void what_cannot_be_proven_is_probed_for(void **state) {
+    (void)state;
+    struct lab *lab = lab_create(1.2e6);
+    struct lab_flow *f = lab_add(lab, 0, &rmi_cc_gcc, &limits, 1.2e6);
+    lab_run(lab, RMI_SEC(20));
+    lab->rate_bps = 5e6;
+    lab_run(lab, RMI_SEC(25));
+    print_message("not proven: %.0f\n", lab_target(f));
+    assert_true(lab_target(f) > 2.5e6);
+    lab_destroy(lab);
+}
+
 /* The encoder makes less than it may: no reason to lower what it may. */
 static void an_encoder_that_makes_less_lowers_nothing(void **state) {
     (void)state;
@@ -100,6 +113,25 @@ static void lost_feedback_slows_it_down_and_its_return_heals(void **state) {
     lab_run(lab, RMI_SEC(25));
     assert_true(lab_target(f) > 1e6);
     lab_destroy(lab);
+}
+
+/* Nothing gets through for a while. What was lost then says nothing about the path that is back. */
+static void an_outage_leaves_nothing_behind(void **state) {
+    (void)state;
+    for (int seconds = 1; seconds <= 9; seconds += 2) {
+        struct lab *lab = lab_create(3e6);
+        struct lab_flow *f = lab_add(lab, 0, &rmi_cc_gcc, &limits, 1e6);
+        lab_run(lab, RMI_SEC(20));
+        const double before = lab_target(f);
+        lab->loss = 1000;
+        lab_run(lab, RMI_SEC(seconds));
+        assert_true(lab_target(f) < 0.6 * before);
+        lab->loss = 0;
+        lab_run(lab, RMI_MS(1500));
+        print_message("outage of %d s: %.0f, then %.0f\n", seconds, before, lab_target(f));
+        assert_true(lab_target(f) > 0.8 * before);
+        lab_destroy(lab);
+    }
 }
 
 /* Each second feedback lost: what the next one tells of both must do. */
@@ -239,8 +271,10 @@ int main(void) {
         cmocka_unit_test(the_start_is_fast),
         cmocka_unit_test(a_drop_is_followed_and_left_behind),
         cmocka_unit_test(an_idle_application_grows_by_probes_only),
+        cmocka_unit_test(what_cannot_be_proven_is_probed_for),
         cmocka_unit_test(an_encoder_that_makes_less_lowers_nothing),
         cmocka_unit_test(lost_feedback_slows_it_down_and_its_return_heals),
+        cmocka_unit_test(an_outage_leaves_nothing_behind),
         cmocka_unit_test(half_of_the_feedback_is_enough),
         cmocka_unit_test(the_remotes_clock_may_jump),
         cmocka_unit_test(random_loss_costs_little),

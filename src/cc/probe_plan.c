@@ -75,6 +75,13 @@ void rmi_cc_probe_plan_recovered(struct rmi_cc_probe_plan *p, int64_t now_us) {
     plan(p, to, false);
 }
 
+void rmi_cc_probe_plan_returned(struct rmi_cc_probe_plan *p, int64_t now_us) {
+    p->waits = p->has_probed = false;
+    p->due = 0;
+    p->dropped_us = now_us;
+    rmi_cc_probe_plan_recovered(p, now_us);
+}
+
 void rmi_cc_probe_plan_outgrown(struct rmi_cc_probe_plan *p, int64_t now_us) {
     if (p->waits || p->due > 0 || (p->has_probed && now_us - p->probed_us < OUTGROWN_APART_US))
         return;

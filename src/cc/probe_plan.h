@@ -28,6 +28,8 @@ void rmi_cc_probe_plan_limits(struct rmi_cc_probe_plan *p, const struct rmi_cc_l
 void rmi_cc_probe_plan_estimate(struct rmi_cc_probe_plan *p, int64_t now_us, double bps);
 /* The queue has emptied after congestion. */
 void rmi_cc_probe_plan_recovered(struct rmi_cc_probe_plan *p, int64_t now_us);
+/* The path was gone and is back: as that, whatever probes of the meantime may still be waited for. */
+void rmi_cc_probe_plan_returned(struct rmi_cc_probe_plan *p, int64_t now_us);
 /* More goes through than was known to: how much more? */
 void rmi_cc_probe_plan_outgrown(struct rmi_cc_probe_plan *p, int64_t now_us);
 /* This rate was given up for no good reason: is it still there? */

@@ -18,8 +18,13 @@
 #define BUFFER_OPTIMAL_MS 600
 #define BUFFER_MS 1000
 #define STATIC_THRESHOLD 1
-#define MAX_INTRA_PCT 900 /* of an average frame, else a key frame takes the rate of a second */
+#define KEY_MS 200 /* of the bitrate for a key frame, else it takes that of a second */
+#define MS_PER_S 1000
+#define PERCENT 100
 #define VP9_AQ_CYCLIC 3
+/* Of the buffer. After a fall of the rate the picture behind a key frame took half a second of it (640 x 360 at 240
+ * kbit/s); together with VP9E_SET_POSTENCODE_DROP that one is left out, and the next one fits. */
+#define VP9_DROP_PCT 30
 #define VP8_SPEED_MAX 16
 #define VP9_SPEED_MIN 5 /* slower ones cost most of a core at 720p */
 #define VP9_SPEED_MAX 9
@@ -58,7 +63,7 @@ static void fill_config(struct vpx_encoder *v) {
     c->g_error_resilient = 0;
     c->g_pass = VPX_RC_ONE_PASS;
     c->rc_end_usage = VPX_CBR;
-    c->rc_dropframe_thresh = 0;
+    c->rc_dropframe_thresh = vp9 ? VP9_DROP_PCT : 0;
     c->rc_resize_allowed = 0;
     c->rc_min_quantizer = MIN_Q;
     c->rc_max_quantizer = vp9 ? VP9_MAX_Q : VP8_MAX_Q;
@@ -77,11 +82,16 @@ static vpx_codec_err_t set_speed(struct vpx_encoder *v) {
     return vpx_codec_control(&v->ctx, VP8E_SET_CPUUSED, is_vp9(&v->base) ? speed : -speed);
 }
 
+static vpx_codec_err_t set_key_limit(struct vpx_encoder *v) {
+    const unsigned percent = (unsigned)(v->base.config.fps * KEY_MS * PERCENT / MS_PER_S); /* of an average frame */
+    return vpx_codec_control(&v->ctx, VP8E_SET_MAX_INTRA_BITRATE_PCT, percent > PERCENT ? percent : PERCENT);
+}
+
 static vpx_codec_err_t set_controls(struct vpx_encoder *v) {
     vpx_codec_ctx_t *ctx = &v->ctx;
     vpx_codec_err_t err = set_speed(v);
     err = err ? err : vpx_codec_control(ctx, VP8E_SET_STATIC_THRESHOLD, STATIC_THRESHOLD);
-    err = err ? err : vpx_codec_control(ctx, VP8E_SET_MAX_INTRA_BITRATE_PCT, MAX_INTRA_PCT);
+    err = err ? err : set_key_limit(v);
     if (!is_vp9(&v->base)) {
         err = err ? err : vpx_codec_control(ctx, VP8E_SET_NOISE_SENSITIVITY, 0);
         return err ? err : vpx_codec_control(ctx, VP8E_SET_TOKEN_PARTITIONS, VP8_ONE_TOKENPARTITION);
@@ -94,6 +104,7 @@ static vpx_codec_err_t set_controls(struct vpx_encoder *v) {
     err = err ? err : vpx_codec_control(ctx, VP9E_SET_NOISE_SENSITIVITY, 0);
     err = err ? err : vpx_codec_control(ctx, VP9E_SET_TUNE_CONTENT, VP9E_CONTENT_DEFAULT);
     err = err ? err : vpx_codec_control(ctx, VP9E_SET_FRAME_PERIODIC_BOOST, 0);
+    err = err ? err : vpx_codec_control(ctx, VP9E_SET_POSTENCODE_DROP, 1);
     return err ? err : vpx_codec_control(ctx, VP9E_SET_GF_CBR_BOOST_PCT, 0);
 }
 
@@ -145,7 +156,8 @@ static rm_err vpx_configure(struct rmi_video_encoder *e) {
     struct vpx_encoder *v = (struct vpx_encoder *)(void *)e;
     set_rate(v); /* the frame rate follows from times and durations */
     vpx_codec_err_t err = vpx_codec_enc_config_set(&v->ctx, &v->cfg);
-    return error_of(err ? err : set_speed(v));
+    err = err ? err : set_speed(v);
+    return error_of(err ? err : set_key_limit(v));
 }
 
 static void vpx_close(struct rmi_video_encoder *e) {

@@ -20,6 +20,10 @@
 #define SHARE_DEMAND 1.25 /* who is limited by its application has use for this much more */
 #define GUARD_US RMI_MS(1)
 #define RETRY_US RMI_MS(20)
+#define PACE_FULL 1.1
+#define LARGE_FALL 0.66
+#define HIGH_US RMI_SEC(2)
+#define STALE_US RMI_MS(300)
 
 static struct rmi_cc_status status_of(const struct rmi_rtp_session *s) {
     struct rmi_cc_status status;
@@ -83,8 +87,25 @@ static void on_share(void *ctx, int64_t now_us, double bps) {
     tell_rate(s, now_us, &status);
 }
 
+/* After a large fall of the rate: pictures that wait and would go on waiting for long. They were made for a path that
+ * is gone, and of those before them most were lost on it, so that only a key frame helps. */
+static void drop_stale(struct rmi_rtp_session *s, int64_t now_us, double target_bps) {
+    struct rtps_pace *p = &s->pace;
+    if (target_bps >= p->high_bps || now_us - p->high_us > HIGH_US) {
+        p->high_bps = target_bps;
+        p->high_us = now_us;
+    }
+    if (target_bps > LARGE_FALL * p->high_bps ||
+        BITS * (double)p->pacer.queued_bytes < target_bps * (double)STALE_US / (double)RMI_SEC(1))
+        return;
+    rtps_pace_clear(s);
+    s->out[RMI_RTP_VIDEO].missed = s->out[RMI_RTP_VIDEO].stats.packets > 0;
+    p->high_bps = target_bps;
+}
+
 static void rate_changed(struct rmi_rtp_session *s, int64_t now_us) {
     const struct rmi_cc_status status = status_of(s);
+    drop_stale(s, now_us, status.target_bps);
     tell_rate(s, now_us, &status);
     const double most =
         status.app_limited ? fmin(SHARE_DEMAND * status.acked_bps, s->config.limits.max_bps) : s->config.limits.max_bps;
@@ -207,12 +228,20 @@ static void arm(struct rmi_rtp_session *s, int64_t now_us) {
     p->next_us = at > now_us ? at : now_us + GUARD_US;
 }
 
+/* Where the path is known to be the limit, pictures wait here and not in its queue, in which sound would wait with
+ * them; they come no later for it. */
+static double pace_of(const struct rmi_rtp_session *s) {
+    const struct rmi_cc_status status = status_of(s);
+    const bool full = status.limited_by == RMI_CC_BY_DELAY || status.limited_by == RMI_CC_BY_LOSS;
+    return full ? fmin(status.pacing_bps, PACE_FULL * status.target_bps) : status.pacing_bps;
+}
+
 rm_err rtps_pace_run(struct rmi_rtp_session *s, int64_t now_us) {
     struct rtps_pace *p = &s->pace;
     rm_err first = RM_OK;
     if (!p->on || s->ended)
         return RM_OK;
-    rmi_pacer_set_rate(&p->pacer, now_us, status_of(s).pacing_bps);
+    rmi_pacer_set_rate(&p->pacer, now_us, pace_of(s));
     for (;;) {
         struct rmi_pace_order order;
         size_t len;

@@ -128,6 +128,46 @@ static void a_slow_link_is_filled_and_not_overrun(void **state) {
     kit_destroy(kit);
 }
 
+/* Where the path is full a large picture waits here, not in its queue. */
+static void a_full_path_is_not_overrun_by_a_large_picture(void **state) {
+    (void)state;
+    struct wire w;
+    struct kit *kit = begin(3, &w);
+    kit->link_bps = 1e6;
+    run(kit, &w, 20, 4e6);
+    assert_int_equal(kit->side[0].rate.limited_by, RMI_CC_BY_DELAY);
+    const double target_bps = kit->side[0].rate.target_bps;
+    kit_run_for(kit, RMI_MS(100));
+    w.video = 0;
+    assert_int_equal(kit_media(kit, 0, RMI_PAYLOAD_VP8, 1000000, 30000, true), RM_OK);
+    kit_run_for(kit, RMI_MS(600));
+    assert_int_equal(w.video, 28);
+    assert_true((double)(w.last_us - w.first_us) > 30000 * 8e6 / (1.2 * target_bps) - RMI_MS(15));
+    kit_destroy(kit);
+}
+
+/* What waits was made for a path that is gone: it makes room, and a key frame is asked for. */
+static void a_large_fall_of_the_rate_empties_the_queue(void **state) {
+    (void)state;
+    struct wire w;
+    struct kit *kit = begin(10, &w);
+    kit->link_bps = 3e6;
+    run(kit, &w, 10, 4e6);
+    kit->link_bps = 200e3;
+    const uint64_t keys = kit->side[0].key_requests;
+    for (int i = 0; i < 8; i++) { /* an encoder that is told too late */
+        (void)kit_media(kit, 0, RMI_PAYLOAD_VP8, 2000000 + (uint32_t)i * 9000, 30000, false);
+        kit_run_for(kit, RMI_MS(100));
+    }
+    kit_run_for(kit, RMI_MS(1000));
+    run(kit, &w, 1, 4e6);
+    assert_true(kit->side[0].key_requests > keys);
+    assert_true(kit_stats(kit, 0).pacer_delay_us < RMI_MS(500));
+    assert_int_equal(w.sound_late_us, 0);
+    assert_int_equal(kit->side[1].wrong, 0);
+    kit_destroy(kit);
+}
+
 static void repairs_go_through_the_pacer(void **state) {
     (void)state;
     struct wire w;
@@ -287,6 +327,8 @@ int main(void) {
         cmocka_unit_test(a_large_picture_is_spread_and_sound_is_not),
         cmocka_unit_test(probes_find_a_fast_path),
         cmocka_unit_test(a_slow_link_is_filled_and_not_overrun),
+        cmocka_unit_test(a_full_path_is_not_overrun_by_a_large_picture),
+        cmocka_unit_test(a_large_fall_of_the_rate_empties_the_queue),
         cmocka_unit_test(repairs_go_through_the_pacer),
         cmocka_unit_test(a_lost_path_empties_the_queue),
         cmocka_unit_test(what_waits_at_the_end_is_freed),

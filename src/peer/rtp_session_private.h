@@ -101,6 +101,8 @@ struct rtps_pace {
     int64_t broken_until_us; /* no pictures */
     bool video_off;
     struct rmi_rtp_rate told;
+    double high_bps; /* the target that what waits was made for */
+    int64_t high_us;
     int64_t next_us;
 };
 

@@ -23,6 +23,7 @@ _Static_assert(BLOCKS_MOST < RMI_RED_BLOCKS_MAX, "and the packet's own");
  * Mbit/s. */
 #define SOUND_SHARE 0.5
 #define BITS 8.0
+#define HEADERS_BYTES 68 /* of a datagram with sound: IPv4, UDP, RTP, its extensions, the authentication tag */
 
 /* Losses (after what came before) from which on there are so many copies, and below which no more. One copy: a single
  * loss in forty is heard as a rustle. Two: with one, of 8 % two in a row still leave 0.6 %. */
@@ -91,12 +92,14 @@ static bool was_asked(const struct rtps_red *red, uint16_t seq) {
 
 /* ---- copies ---- */
 
-static unsigned copies_of(struct rmi_rtp_session *s) {
-    const uint64_t bytes = rtps_rate_sum(s->out[RMI_RTP_AUDIO].rate.sent);
+/* For frames of so many samples. */
+static unsigned copies_of(struct rmi_rtp_session *s, uint32_t ticks) {
+    const double bytes = (double)rtps_rate_sum(s->out[RMI_RTP_AUDIO].rate.sent);
     unsigned copies = s->red.copies;
-    if (!s->pace.on || s->pace.told.limited_by == RMI_CC_BY_LOSS)
+    if (copies == 0 || !s->pace.on || s->pace.told.limited_by == RMI_CC_BY_LOSS)
         return copies;
-    while (copies > 0 && BITS * (double)bytes * (copies + 1) > SOUND_SHARE * s->pace.told.target_bps)
+    const double headers = (double)RMI_OPUS_CLOCK_HZ / ticks * HEADERS_BYTES;
+    while (copies > 0 && BITS * (headers + bytes * (copies + 1)) > SOUND_SHARE * s->pace.told.target_bps)
         copies--;
     return copies;
 }
@@ -126,12 +129,12 @@ bool rtps_red_build(struct rmi_rtp_session *s, const struct rtps_codec *codec, c
                     uint32_t index, uint16_t seq, struct rmi_red *out) {
     struct rtps_out *o = &s->out[RMI_RTP_AUDIO];
     const struct rtps_history *h = &o->history;
-    const unsigned copies = copies_of(s);
     const struct rmi_rtp_payload *own = &batch->payload[index];
-    const uint32_t ticks = copies > 0 || s->red.asked_count > 0 ? ticks_of(batch, index) : 0;
+    const uint32_t ticks = s->red.copies > 0 || s->red.asked_count > 0 ? ticks_of(batch, index) : 0;
     out->count = 0;
     if (ticks == 0 || h->slots == 0 || h->next != seq)
         return false;
+    const unsigned copies = copies_of(s, ticks);
     size_t room = RMI_DATAGRAM_MTU / 2, bytes = own->len; /* far from any limit, with all headers */
     const uint32_t kept = (uint16_t)(h->next - h->oldest), most = RMI_RED_OFFSET_MAX / ticks;
     for (uint32_t back = kept < most ? kept : most; back > 0 && out->count < BLOCKS_MOST; back--) {

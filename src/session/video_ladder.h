@@ -4,14 +4,18 @@
 
 #include "session/video_sender.h"
 
-/* What pictures become when the bitrate is too low for all of them: fewer first, then smaller ones, in steps. Down at
- * once (but not in the first second, when the rate is a guess that probes are about to correct), up again only when the
- * rate has had room for it for a while, so that it does not swing. */
+/* What pictures become when the bitrate is too low for all of them: fewer first, then smaller ones, in steps. Down in
+ * one move as soon as the rate falls no further (but not in the first second, when the rate is a guess that probes are
+ * about to correct), up again only when the rate has had room for it for a while, so that it does not swing. */
 struct rmi_video_ladder { /* zero-initialised: everything as set */
     int step;
     bool begun;
     int64_t begun_us;
-    bool has_room;
+    bool is_low; /* too low for this step, */
+    int64_t low_since_us, rest_since_us;
+    double rest_bps; /* and hardly lower than this since then */
+    bool has_room;   /* for room_step */
+    int room_step;
     int64_t room_since_us;
 };
 

@@ -83,7 +83,7 @@ static void the_size_may_change_in_mid_stream(void **state) {
 static void large_pictures_are_scaled_to_the_limit(void **state) {
     (void)state;
     struct path *p = path_create(RMI_PAYLOAD_H264, 1280, 720);
-    struct rmi_video_sender_settings settings = {800000, 30, 640, 480};
+    struct rmi_video_sender_settings settings = {800000, 30, 640, 480, false};
     assert_int_equal(rmi_video_sender_configure(p->sender, &settings), RM_OK);
     path_run(p, 3);
     assert_int_equal(path_stats(p).width, 640);
@@ -115,7 +115,7 @@ static void a_new_bitrate_holds_within_two_seconds(void **state) {
         struct path *p = path_create(formats[f], 320, 180);
         kit_source_fini(&p->source);
         kit_source_init(&p->source, 320, 180, 60);
-        struct rmi_video_sender_settings settings = {800000, 30, 1280, 720};
+        struct rmi_video_sender_settings settings = {800000, 30, 1280, 720, false};
         assert_int_equal(rmi_video_sender_configure(p->sender, &settings), RM_OK);
         path_run(p, 60);
         double high = measure_rate(p, 30, FRAME_US);
@@ -143,7 +143,7 @@ static void the_bitrate_holds_at_the_rate_frames_come_at(void **state) {
         struct path *p = path_create(formats[f], 320, 180);
         kit_source_fini(&p->source);
         kit_source_init(&p->source, 320, 180, 60);
-        struct rmi_video_sender_settings settings = {500000, 30, 1280, 720};
+        struct rmi_video_sender_settings settings = {500000, 30, 1280, 720, false};
         assert_int_equal(rmi_video_sender_configure(p->sender, &settings), RM_OK);
         (void)measure_rate(p, 48, 2 * FRAME_US);
         double rate = measure_rate(p, 30, 2 * FRAME_US);
@@ -155,7 +155,7 @@ static void the_bitrate_holds_at_the_rate_frames_come_at(void **state) {
 
 static int sent_of(double max_fps, int64_t interval_us, int frames) {
     struct path *p = path_create(RMI_PAYLOAD_H264, 64, 48);
-    const struct rmi_video_sender_settings settings = {200000, max_fps, 1280, 720};
+    const struct rmi_video_sender_settings settings = {200000, max_fps, 1280, 720, false};
     assert_int_equal(rmi_video_sender_configure(p->sender, &settings), RM_OK);
     for (int i = 0; i < frames; i++) {
         /* Cameras jitter by some milliseconds. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define CLOCK_HZ 90000
+#define BITS 8.0
 #define MAX_PAYLOAD 1140
 #define MIN_PAYLOAD 64   /* the packetizers' */
 #define POOL_BATCHES 512 /* kept for retransmission by every peer: allocated as they are needed */
@@ -20,6 +21,10 @@
 #define RATE_WINDOW_US RMI_SEC(1)
 #define RATE_WINDOW_MAX_US RMI_SEC(2) /* longer: the source paused, which says nothing */
 #define RATE_NEAR 0.85
+/* What was made beyond the bitrate is waited for where that is all there is: encoders take up to a second to make up
+ * for it, and after a fall of the rate their key frames fill the queue on the way, in which sound waits, too. A key
+ * frame is allowed most of this (codec/vpx_enc.c). */
+#define AHEAD_US RMI_MS(250)
 
 struct rmi_video_sender {
     struct rmi_video_sender_config config;
@@ -38,6 +43,8 @@ struct rmi_video_sender {
     unsigned window_frames;
     double window_fps; /* of the window before */
     struct rmi_governor governor;
+    int64_t ahead_us; /* how long what was made takes at the bitrate it was made for, at */
+    int64_t ahead_at_us;
 
     bool passing; /* the last input was encoded already */
     bool has_key; /* since then */
@@ -51,7 +58,7 @@ struct rmi_video_sender {
 void rmi_video_sender_config_init(struct rmi_video_sender_config *config) {
     *config = (struct rmi_video_sender_config){
         .format = RMI_PAYLOAD_VP9,
-        .settings = {DEFAULT_BITRATE_BPS, DEFAULT_FPS, DEFAULT_WIDTH, DEFAULT_HEIGHT},
+        .settings = {DEFAULT_BITRATE_BPS, DEFAULT_FPS, DEFAULT_WIDTH, DEFAULT_HEIGHT, false},
         .h264_mode = 1,
     };
 }
@@ -182,6 +189,19 @@ static void note_rate(struct rmi_video_sender *s, int64_t time_us) {
     s->window_frames = 1;
 }
 
+/* ---- how much ---- */
+
+/* Whether the rate has caught up with what was made, so that there may be more. */
+static bool has_room(struct rmi_video_sender *s, int64_t time_us) {
+    s->ahead_us = rmi_max64(s->ahead_us - rmi_max64(time_us - s->ahead_at_us, 0), 0);
+    s->ahead_at_us = time_us;
+    return !s->config.settings.limited || s->ahead_us <= AHEAD_US;
+}
+
+static void note_made(struct rmi_video_sender *s, const struct rmi_encoded_video *encoded) {
+    s->ahead_us += (int64_t)(BITS * (double)encoded->len * (double)RMI_SEC(1) / s->config.settings.bitrate_bps);
+}
+
 static void begin(struct rmi_video_sender *s, int64_t time_us, int64_t now_us) {
     if (s->started)
         return;
@@ -268,6 +288,11 @@ static rm_err input_raw(struct rmi_video_sender *s, const rm_video *video, int64
         return RM_E_AGAIN;
     }
     note_rate(s, time_us);
+    if (!has_room(s, time_us)) {
+        s->stats.skipped++;
+        s->stats.held++;
+        return RM_E_AGAIN;
+    }
     rmi_picture_fit(video->width, video->height, max_long, max_short, &width, &height);
     if (governed(s))
         rmi_governor_scale(&s->governor, width, height, &width, &height);
@@ -283,6 +308,7 @@ static rm_err input_raw(struct rmi_video_sender *s, const rm_video *video, int64
         s->stats.errors += err != RM_E_AGAIN;
         return err;
     }
+    note_made(s, &encoded);
     return send_frame(s, &encoded, (uint32_t)width, (uint32_t)height, time_us);
 }
 

@@ -16,6 +16,9 @@ struct rmi_video_sender_settings { /* may change while running */
     double max_fps;                 /* frames that come faster are skipped */
     uint32_t max_width, max_height; /* either way round; larger pictures are scaled down, aspect kept, by ratios that
                                        libyuv scales fast where these come near */
+    bool limited; /* the path has no more than this bitrate: what is made beyond it is made up for by leaving out
+                     pictures (key frames too large, encoders too slow to follow), so that 250 ms are never exceeded by
+                     more than one */
 };
 
 struct rmi_video_sender_config {
@@ -37,7 +40,8 @@ void rmi_video_sender_destroy(struct rmi_video_sender **sender);
 /* Raw video (I420 is encoded where it lies), or a frame that is encoded in this codec already, which is packetized as
  * it is. `now_us`: its capture time as far as known. The RTP clock follows the frame's own time
  * (rm_runtime_data_timestamp_us) while that runs evenly, `now_us` otherwise.
- * RM_E_AGAIN: skipped (frame rate, rate control). RM_E_UNSUPPORTED: a pixel format or codec that is not ours.
+ * RM_E_AGAIN: skipped (frame rate; what was made before is more than the bitrate allows; rate control).
+ * RM_E_UNSUPPORTED: a pixel format or codec that is not ours.
  * RM_E_STATE: encoded input, and a key frame is needed that it has not. Errors of the encoder. */
 rm_err rmi_video_sender_input(struct rmi_video_sender *s, const rm_runtime_data *video, int64_t now_us);
 /* With the picture's time on the local clock found already (media_clock.h): several senders of one source have one, so
@@ -52,6 +56,7 @@ rm_err rmi_video_sender_configure(struct rmi_video_sender *s, const struct rmi_v
 
 struct rmi_video_sender_stats {
     uint64_t frames, key_frames, skipped, bytes, errors, exhausted;
+    uint64_t held;          /* of those skipped: because too much had been made before */
     uint32_t width, height; /* encoded now */
     int64_t encode_us;      /* smoothed over about eight frames */
     int governor_step;

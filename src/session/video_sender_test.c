@@ -109,6 +109,44 @@ static void sizes_fit_by_fast_ratios_where_these_come_near(void **state) {
     expect_fit(3840, 2160, 1280, 720, 1280, 720); /* 1/4 and 1/2 are not near */
 }
 
+/* Where the path has no more than the bitrate: after a fall from 2 Mbit/s no more is made, from the second picture on,
+ * than that takes and 250 ms and a picture, key frames and all. */
+static void a_limited_bitrate_is_never_far_exceeded(void **state) {
+    (void)state;
+    for (size_t f = 0; f < FORMATS; f++) {
+        struct path *p = path_create(formats[f], 640, 360);
+        struct rmi_video_sender_settings settings = {2000000, 30, 1280, 720, false};
+        assert_int_equal(rmi_video_sender_configure(p->sender, &settings), RM_OK);
+        path_run(p, 45);
+        const double full = (double)p->sent_bytes * 8 / (45 * FRAME_US / 1e6);
+        settings = (struct rmi_video_sender_settings){240000, 30, 1280, 720, true};
+        assert_int_equal(rmi_video_sender_configure(p->sender, &settings), RM_OK);
+        const size_t from = p->sent_bytes;
+        size_t first = 0, largest = 0;
+        for (int i = 1; i <= 90; i++) {
+            const size_t before = p->sent_bytes;
+            if (i == 45)
+                rmi_video_sender_request_key(p->sender);
+            (void)path_step_by(p, FRAME_US);
+            const size_t made = p->sent_bytes - before;
+            first = i == 1 ? made : first;
+            largest = made > largest ? made : largest;
+            const double ms = (double)(p->sent_bytes - from) * 8e3 / settings.bitrate_bps;
+            assert_true(ms <= i * FRAME_US / 1e3 + 250 + (double)largest * 8e3 / settings.bitrate_bps);
+        }
+        struct rmi_video_sender_stats stats;
+        rmi_video_sender_get_stats(p->sender, &stats);
+        const double low = (double)(p->sent_bytes - from) * 8 / (90 * FRAME_US / 1e6);
+        print_message(
+            "format %d: %.0f, then %.0f kbit/s; the first picture %.0f ms of it, the largest %.0f, %u left out\n",
+            formats[f], full / 1e3, low / 1e3, (double)first * 8e3 / 240e3, (double)largest * 8e3 / 240e3,
+            (unsigned)stats.held);
+        assert_true(low < 1.15 * settings.bitrate_bps && low > 0.5 * settings.bitrate_bps);
+        assert_true(stats.held < 75 && stats.key_frames == 2);
+        path_destroy(p);
+    }
+}
+
 /* For all sizes: inside the limit, even, and the aspect kept to a pixel or two. */
 static void every_size_fits(void **state) {
     (void)state;
@@ -353,6 +391,7 @@ static void descriptors_count_the_pictures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_limited_bitrate_is_never_far_exceeded),
         cmocka_unit_test(settings_are_checked),
         cmocka_unit_test(foreign_input_is_refused),
         cmocka_unit_test(sizes_fit_by_fast_ratios_where_these_come_near),

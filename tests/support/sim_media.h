@@ -59,6 +59,7 @@ struct rmt_reception {
     struct rmt_samples picture_age_us;
     double psnr_least, psnr_sum; /* of each PSNR_EVERYth picture */
     uint64_t psnr_count;
+    uint32_t width, widths;                /* of the last picture, and how often that changed */
     struct rmi_video_receiver_stats video; /* as `sound` */
 
     struct rmi_rtp_session_stats rtp; /* of the connection now, or the last */

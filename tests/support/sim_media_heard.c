@@ -149,6 +149,8 @@ static void judge_picture(struct studio_line *l, const rm_runtime_data *data, in
             rmt_samples_add(&r->freezes_us, now_us - r->last_picture_us);
     }
     r->last_picture_us = now_us;
+    r->widths += r->width && r->width != v->width;
+    r->width = v->width;
     r->pictures++;
     if (!stamp_read(v, &stamp_us, &frame)) {
         r->unreadable++;
@@ -342,6 +344,7 @@ void rmt_line_forget(struct studio_line *l) {
     r->last_chunk_us = r->longest_pause_us = r->last_picture_us = r->longest_freeze_us = r->longest_gap_us = 0;
     r->psnr_least = r->psnr_sum = 0;
     r->psnr_count = 0;
+    r->widths = 0;
     r->tone_share = 1;
     l->last_marker_us = 0;
 }
