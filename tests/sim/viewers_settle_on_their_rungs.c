@@ -9,6 +9,7 @@
 
 #define ALIKE 9
 #define SETTLE_S 10
+#define ALIKE_SETTLE_S 20
 #define CALM_S 30
 #define FREEZE_MAX_US RMI_MS(500)
 #define ALIKE_BPS 6000000
@@ -135,7 +136,8 @@ static void alike_share_one(uint64_t seed, struct rmt_sim *sim) {
     for (int i = 0; i < ALIKE; i++)
         add_viewer(&h, ALIKE_BPS);
     RMT_CHECK(h.v, rmt_vnet_run_while_not(h.v, rmt_mesh_all_connected, h.m, rmt_vnet_now(h.v) + RMI_SEC(5)));
-    rmt_vnet_run_for(h.v, RMI_SEC(SETTLE_S));
+    /* Nine that begin together begin low: one whose rate is found late may have been a rung down for a while. */
+    rmt_vnet_run_for(h.v, RMI_SEC(ALIKE_SETTLE_S));
     RMT_CHECK_INT(h.v, rmt_studio_encoders(h.source), 1);
     forget(&h);
     add_viewer(&h, ALIKE_BPS);
@@ -144,7 +146,7 @@ static void alike_share_one(uint64_t seed, struct rmt_sim *sim) {
         rmt_vnet_run_for(h.v, RMI_MS(10));
     RMT_CHECK(h.v, seen_by(&h, ALIKE)->pictures > 0);
     rmt_vnet_note(h.v, "the tenth sees pictures after %.0f ms", (double)(rmt_vnet_now(h.v) - begin_us) / 1e3);
-    rmt_vnet_run_for(h.v, RMI_SEC(SETTLE_S));
+    rmt_vnet_run_for(h.v, RMI_SEC(ALIKE_SETTLE_S));
     for (int i = 0; i < h.count; i++) {
         RMT_CHECK_INT(h.v, rung_of(&h, i), 0);
         RMT_CHECK(h.v, seen_by(&h, i)->longest_freeze_us < 3 * RMI_SEC(1) / FPS); /* not one is missing */
