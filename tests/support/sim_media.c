@@ -197,6 +197,10 @@ static void tune(struct rmt_studio *s, struct studio_rung *rung, const rm_runtim
     struct rmi_video_sender_settings set = sender_settings(), out;
     set.max_width = r->max_width;
     set.max_height = r->max_height;
+    if (s->config.rungs.count) {
+        set.bitrate_bps = r->max_bps;
+        set.max_fps = s->config.fps;
+    }
     out = set;
     out.bitrate_bps = (uint32_t)fmax(rung->bps, RMI_VIDEO_BITRATE_MIN_BPS);
     if (v)
