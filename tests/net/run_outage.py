@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two `rmrtc join` processes with sound in network namespaces (netlab), and outages of one's network: cuts, the interface
 down and up, a new address, a NAT that forgets. Checks that both hear each other again in time and on the same connection.
+One more case is a link whose rate falls and returns, with pictures (link_rate.py).
 Prints `ok NAME (figures)`, `not ok NAME: reason`, `skip NAME: reason`. Exit: 0 all ok, 1 a case failed, 2 usage, 77 all
 skipped. Needs root, ip, nft, a C compiler."""
 import os
@@ -10,6 +11,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+import link_rate  # noqa: E402
 from run_nat import Join, SIGNAL_PORT, TURN_PORT, main_of, start_servers  # noqa: E402
 
 CONNECT_S = 15
@@ -17,16 +19,19 @@ BACK_S = 5       # SC-008; the goal is 2 s
 LINE_S = 1       # the tool reports once a second: what happened is seen up to this much late
 STEP_S = 0.05
 DELAY = "25ms"   # of a's link, each way
+MOST_S = 70      # of a case; the tool leaves then
+PICTURES = ["--size", "640x360", "--bitrate", "1500"]
 
 HOSTS = {"s": None, "a": None, "o": None, "b": "nb"}
 NATS = {"nb": "port-restricted"}
 
 
 class Case:
-    """name, the host whose network goes away, and what is done to it; run(lab, node) returns when it is back."""
+    """name, the host whose network goes away, and what is done to it; run(lab, node) returns when it is back. With
+    `follow` in its place, follow(lab, node, joins) does all and judges, and there are pictures beside the sound."""
 
-    def __init__(self, name, node, run, stun=False):
-        self.name, self.node, self.run, self.stun = name, node, run, stun
+    def __init__(self, name, node, run=None, stun=False, follow=None):
+        self.name, self.node, self.run, self.stun, self.follow = name, node, run, stun, follow
 
 
 def cut(seconds):
@@ -53,12 +58,14 @@ CASES = [
     Case("interface down for 3 s and up", "a", interface),
     Case("a new address", "a", new_address),
     Case("a NAT's mappings lost", "b", new_address, stun=True),
+    Case("a rate of 2, 0.6 and 2 Mbit/s", "a", follow=link_rate.run),
 ]
 
 
 def command(rmrtc, case, room, peer, server):
     c = [rmrtc, "join", f"ws://{server}:{SIGNAL_PORT}/ws", "--peer-id", peer, "--room", room, "--json", "--publish", "test",
-         "--no-video", "--duration", "60"]
+         "--duration", str(MOST_S)]
+    c += PICTURES if case.follow else ["--no-video"]
     return c + (["--stun", f"stun:{server}:{TURN_PORT}"] if case.stun else [])
 
 
@@ -118,6 +125,9 @@ def run_case(lab, case, number, rmrtc, server, logs):
         if not wait_connected(joins):
             return f"not connected in {CONNECT_S} s", ""
         steps = [newest(j)[1].get("steps_ms", {}).get("dtls") for j in joins]
+        if case.follow:
+            reason, figures = case.follow(lab, case.node, joins)
+            return reason or judge(case, joins, steps, 0), figures
         case.run(lab, case.node)
         back = time.monotonic()
         took = wait_heard(joins, back)
