@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "peer/rtp_session_private.h"
+#include "sdp/sdp.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,6 +263,15 @@ bool rmi_rtp_session_accepts(const struct rmi_rtp_session *s, enum rmi_payload_f
     if (fmtp)
         *fmtp = codec->fmtp ? codec->fmtp : "";
     return true;
+}
+
+bool rmi_rtp_session_needs_fec(const struct rmi_rtp_session *s) {
+    const struct rtps_codec *codec = rtps_codec_of(rtps_line_of(s, s->out[RMI_RTP_AUDIO].line), RMI_PAYLOAD_OPUS);
+    if (!codec || codec->rtx_send != RMI_SDP_NO_PT || !codec->fmtp)
+        return false;
+    size_t len = 0;
+    const char *value = rmi_sdp_fmtp_param(codec->fmtp, "useinbandfec", &len);
+    return value && len == 1 && *value == '1';
 }
 
 /* ---- input and time ---- */

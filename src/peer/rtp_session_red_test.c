@@ -152,6 +152,36 @@ static void without_agreement_there_are_no_copies(void **state) {
     kit_destroy(kit);
 }
 
+/* In-band FEC is for those who say that they use it, and who know nothing better. */
+static void fec_is_for_those_without_copies(void **state) {
+    (void)state;
+    struct kit *kit = kit_create(41);
+    struct rmi_jsep_codec *opus = &kit->side[0].media[0].codecs[0];
+    static const struct {
+        const char *fmtp;
+        bool needs;
+    } rows[] = {{"minptime=10;useinbandfec=1", true},
+                {"minptime=10; UseInbandFec=1", true},
+                {"useinbandfec=0", false},
+                {"useinbandfec=10", false},
+                {"useinbandfec", false},
+                {"minptime=10", false},
+                {"", false},
+                {NULL, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        opus->fmtp = rows[i].fmtp;
+        kit_apply(kit, 0);
+        assert_int_equal(rmi_rtp_session_needs_fec(kit->side[0].session), rows[i].needs);
+    }
+    opus->fmtp = rows[0].fmtp;
+    with_red(kit);
+    assert_false(rmi_rtp_session_needs_fec(kit->side[0].session));
+    kit->side[0].media[0].direction = RMI_DIR_RECVONLY;
+    kit_apply(kit, 0);
+    assert_false(rmi_rtp_session_needs_fec(kit->side[0].session));
+    kit_destroy(kit);
+}
+
 /* ---- hostile ---- */
 
 static void hand_in(struct kit *kit, uint16_t seq, const uint8_t *payload, size_t len) {
@@ -202,6 +232,7 @@ int main(void) {
         cmocka_unit_test(sound_is_asked_for_where_it_can_come_in_time),
         cmocka_unit_test(nothing_is_copied_over_a_silence),
         cmocka_unit_test(without_agreement_there_are_no_copies),
+        cmocka_unit_test(fec_is_for_those_without_copies),
         cmocka_unit_test(what_is_malformed_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,7 +53,9 @@ struct link {
     uint16_t seq;
     bool muted; /* the source gives nothing */
     uint64_t sent, chunks;
-    float *heard; /* all samples, as they were pulled */
+    bool lost_last;
+    uint64_t lost, mendable; /* packets; of these, that the next one came with a copy of */
+    float *heard;            /* all samples, as they were pulled */
     size_t heard_n, heard_cap;
     struct rmi_histogram added;  /* pull - arrival of the newest packet in the chunk, us */
     struct rmi_histogram behind; /* pull - time at which the chunk's first sample was spoken - base - chunk, us */
@@ -77,7 +79,11 @@ static inline void link_launch(struct link *l, const uint8_t *data, size_t len, 
     const uint16_t seq = l->seq++;
     const int64_t arrival = l->now_us + LINK_BASE_US + (int64_t)(link_chance(l) * (double)l->c.jitter_us);
     l->sent++;
-    if (link_chance(l) < l->c.loss)
+    const bool lost = link_chance(l) < l->c.loss;
+    l->lost += lost;
+    l->mendable += !lost && l->lost_last && rmi_opus_packet_has_fec(data, len);
+    l->lost_last = lost;
+    if (lost)
         return;
     assert_true(l->flying < LINK_FLIGHTS);
     struct link_flight f = {.arrival_us = arrival, .ssrc = l->ssrc, .timestamp = timestamp, .seq = seq};

@@ -31,11 +31,13 @@
 struct rmi_audio_sender {
     struct rmi_audio_sender_config config;
     struct rmi_audio_encoder *encoder; /* NULL until the first chunk */
+    struct rmi_audio_encoder *next;    /* for another use: takes over after the next frame; NULL: none */
     struct rmi_resampler *resampler;   /* NULL: the source has the encoder's rate */
     struct rmi_frame_pool *pool;
     uint32_t source_rate;
     int channels;
     uint32_t rate;
+    enum rmi_audio_use use; /* of `encoder` */
 
     uint32_t timestamp; /* of the first pending sample, or the next one */
     int64_t tail_us;    /* from the end of what was pushed to the end of the chunk */
@@ -95,10 +97,29 @@ void rmi_audio_sender_destroy(struct rmi_audio_sender **sender) {
     if (!sender || !*sender)
         return;
     rmi_audio_encoder_destroy(&(*sender)->encoder);
+    rmi_audio_encoder_destroy(&(*sender)->next);
     rmi_resampler_destroy(&(*sender)->resampler);
     rmi_frame_pool_destroy(&(*sender)->pool);
     free(*sender);
     *sender = NULL;
+}
+
+/* The running encoder keeps its use, and takes the rest; for another use there is another one beside it. */
+static rm_err reconfigure(struct rmi_audio_sender *s, const struct rmi_audio_encoder_config *config) {
+    struct rmi_audio_encoder *next = NULL;
+    struct rmi_audio_encoder_config same = *config;
+    same.use = s->use;
+    if (config->rate_hz != s->rate || config->channels != s->channels)
+        return RM_E_INVALID_ARG;
+    rm_err err = config->use == s->use ? RM_OK : rmi_audio_encoder_create(RMI_CODEC_OPUS, config, &next);
+    err = err ? err : rmi_audio_encoder_configure(s->encoder, &same);
+    if (err) {
+        rmi_audio_encoder_destroy(&next);
+        return err;
+    }
+    rmi_audio_encoder_destroy(&s->next);
+    s->next = next;
+    return RM_OK;
 }
 
 rm_err rmi_audio_sender_configure(struct rmi_audio_sender *s, const struct rmi_audio_encoder_config *encoder) {
@@ -107,12 +128,10 @@ rm_err rmi_audio_sender_configure(struct rmi_audio_sender *s, const struct rmi_a
     c.channels = c.channels ? c.channels : s->config.encoder.channels;
     rm_err err;
     if (s->encoder)
-        err = rmi_audio_encoder_configure(s->encoder, &c);
+        err = reconfigure(s, &c);
     else
-        err = c.use == s->config.encoder.use && c.rate_hz == s->config.encoder.rate_hz &&
-                      c.channels == s->config.encoder.channels
-                  ? check(&c)
-                  : RM_E_INVALID_ARG;
+        err = c.rate_hz == s->config.encoder.rate_hz && c.channels == s->config.encoder.channels ? check(&c)
+                                                                                                 : RM_E_INVALID_ARG;
     if (!err)
         s->config.encoder = c;
     return err;
@@ -150,6 +169,20 @@ static size_t silence_to_send(struct rmi_audio_sender *s) {
     return first && rmi_opus_packet_samples(s->packet, 1, s->rate) == whole ? 1 : 0;
 }
 
+/* Encoders cannot change their use (of low delay), so another takes over: it has heard the frame before its first one,
+ * and the receiver's decoder glides from one into the other. When it fails the old one goes on. */
+static void change_over(struct rmi_audio_sender *s, const float *pcm, size_t samples) {
+    struct rmi_audio_encoder *next = s->next;
+    s->next = NULL;
+    if (rmi_audio_encoder_warm(next, pcm, samples)) {
+        rmi_audio_encoder_destroy(&next);
+        return;
+    }
+    rmi_audio_encoder_destroy(&s->encoder);
+    s->encoder = next;
+    s->use = s->config.encoder.use;
+}
+
 /* One frame; `behind` samples come after it in what is being pushed. */
 static rm_err encode(struct rmi_audio_sender *s, const float *pcm, size_t behind) {
     const size_t samples = rmi_audio_encoder_frame_samples(s->encoder);
@@ -165,6 +198,8 @@ static rm_err encode(struct rmi_audio_sender *s, const float *pcm, size_t behind
     const int64_t start = clock_of(s);
     size_t len = 0;
     const rm_err err = rmi_audio_encoder_encode(s->encoder, pcm, samples, s->packet, sizeof s->packet, &len);
+    if (s->next)
+        change_over(s, pcm, samples);
     if (err)
         return err;
     s->stats.encode_us += (clock_of(s) - start - s->stats.encode_us) / SMOOTHING;
@@ -229,6 +264,7 @@ static rm_err prepare(struct rmi_audio_sender *s, const rm_audio *a) {
         s->config.encoder = c;
         s->rate = c.rate_hz;
         s->channels = c.channels;
+        s->use = c.use;
         s->source_rate = c.rate_hz;
     }
     if (a->sample_rate == s->source_rate)

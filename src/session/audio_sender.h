@@ -31,8 +31,10 @@ void rmi_audio_sender_destroy(struct rmi_audio_sender **sender);
  * the samples by over 20 ms is a gap: the RTP timestamp jumps likewise. So is half a second without sound, for chunks
  * that have no time. RM_E_INVALID_ARG: no audio, or a rate that nothing converts; errors of the encoder. */
 rm_err rmi_audio_sender_input(struct rmi_audio_sender *s, const rm_runtime_data *audio, int64_t now_us);
-/* From the next frame on: bitrate, complexity, loss, FEC, DTX and frame length of `encoder`. RM_E_INVALID_ARG: another
- * use, rate or number of channels (0: as they are), or out of range; nothing changed. */
+/* From the next frame on: bitrate, complexity, loss, FEC, DTX and frame length of `encoder`; from the one after it on:
+ * its use, for which another encoder takes over. The time goes on; the sound is late by as much as that one looks
+ * further ahead. RM_E_INVALID_ARG: another rate or number of channels (0: as they are), or out of range;
+ * RM_E_NO_MEMORY; nothing changed. */
 rm_err rmi_audio_sender_configure(struct rmi_audio_sender *s, const struct rmi_audio_encoder_config *encoder);
 
 struct rmi_audio_sender_stats {

@@ -276,12 +276,76 @@ static void settings_change_from_the_next_frame_on(void **state) {
     c.channels = 2;
     assert_int_equal(rmi_audio_sender_configure(s, &c), RM_E_INVALID_ARG);
     c = good;
-    c.use = RMI_AUDIO_USE_MUSIC;
+    c.use = (enum rmi_audio_use)9;
     assert_int_equal(rmi_audio_sender_configure(s, &c), RM_E_INVALID_ARG);
     c = good;
     c.frame_us = 7;
     assert_int_equal(rmi_audio_sender_configure(s, &c), RM_E_INVALID_ARG);
     assert_int_equal(speak(s, &from, 4800), RM_OK);
+    rmi_audio_sender_destroy(&s);
+}
+
+#define WINDOW 120 /* samples: two periods of 800 Hz */
+
+/* How loud the windows of channel 0 are within frames first..last, least and most, and the largest sample. */
+static void loudness(size_t first, size_t last, double *least, double *most, double *peak) {
+    *least = 1e9;
+    *most = *peak = 0;
+    for (size_t at = first * 480; at + WINDOW <= last * 480; at += WINDOW / 4) {
+        double sum = 0;
+        for (size_t i = at; i < at + WINDOW; i++) {
+            const double v = (double)sink.heard[2 * i];
+            sum += v * v;
+            *peak = fmax(*peak, fabs(v));
+        }
+        const double rms = sqrt(sum / WINDOW);
+        *least = fmin(*least, rms);
+        *most = fmax(*most, rms);
+    }
+}
+
+/* From low delay to voice with FEC and back, twice: one frame of the old encoder is still sent, the time goes on
+ * evenly, and whoever listens hears neither a hole nor a crack. */
+static void another_use_goes_on_where_the_one_before_was(void **state) {
+    (void)state;
+    struct rmi_audio_sender_config c;
+    rmi_audio_sender_config_init(&c);
+    c.encoder.bitrate_bps = 64000;
+    c.encoder.use = RMI_AUDIO_USE_LOW_DELAY;
+    struct rmi_audio_sender *s = create(&c);
+    const struct rmi_audio_decoder_config listener = {.rate_hz = 48000, .channels = 2};
+    assert_int_equal(rmi_audio_decoder_create(RMI_CODEC_OPUS, &listener, &sink.decoder), RM_OK);
+    struct source from = {.rate = 48000, .channels = 1, .hz = 800, .amplitude = 0.4};
+    struct rmi_audio_sender_stats stats;
+    double least, most, peak;
+    for (int turn = 0; turn < 5; turn++) {
+        struct rmi_audio_encoder_config now = c.encoder;
+        now.use = turn % 2 ? RMI_AUDIO_USE_VOICE : RMI_AUDIO_USE_LOW_DELAY;
+        now.fec = turn % 2;
+        now.loss_percent = turn % 2 ? 10 : 0;
+        for (int again = 0; again < 2; again++) /* the second changes nothing */
+            assert_int_equal(rmi_audio_sender_configure(s, &now), RM_OK);
+        for (size_t i = 0; i < 50; i++)
+            assert_int_equal(speak(s, &from, 480), RM_OK);
+        rmi_audio_sender_get_stats(s, &stats);
+        assert_int_equal(stats.lookahead_us, turn % 2 ? ENCODER_LOOKAHEAD_US : 2500);
+        loudness((size_t)turn * 50 + (turn ? 0 : 10), sink.n, &least, &most, &peak);
+        print_message("turn %d: windows %.3f..%.3f, peak %.3f\n", turn, least, most, peak);
+        assert_true(least > 0.6 * 0.4 / sqrt(2) && most < 1.4 * 0.4 / sqrt(2) && peak < 0.6);
+    }
+    assert_int_equal(sink.n, 250);
+    check_even(0, 480);
+    /* Changed and changed back between two frames: nothing happens. */
+    struct rmi_audio_encoder_config other = c.encoder;
+    other.use = RMI_AUDIO_USE_MUSIC;
+    assert_int_equal(rmi_audio_sender_configure(s, &other), RM_OK);
+    assert_int_equal(rmi_audio_sender_configure(s, &c.encoder), RM_OK);
+    assert_int_equal(speak(s, &from, 960), RM_OK);
+    rmi_audio_sender_get_stats(s, &stats);
+    assert_int_equal(stats.lookahead_us, 2500);
+    /* One that never gets its turn leaks nothing. */
+    assert_int_equal(rmi_audio_sender_configure(s, &other), RM_OK);
+    rmi_audio_decoder_destroy(&sink.decoder);
     rmi_audio_sender_destroy(&s);
 }
 
@@ -393,6 +457,7 @@ int main(void) {
         cmocka_unit_test(the_source_may_change),
         cmocka_unit_test(gaps_leave_gaps),
         cmocka_unit_test(settings_change_from_the_next_frame_on),
+        cmocka_unit_test(another_use_goes_on_where_the_one_before_was),
         cmocka_unit_test(silence_is_announced_and_then_not_sent),
         cmocka_unit_test(held_batches_stay_whole_and_then_run_out),
         cmocka_unit_test(packets_fit_a_datagram_and_time_is_measured),

@@ -360,11 +360,13 @@ void rmi_media_tick(void *media, int64_t now_us) {
             update_rate(&p->out[k], now_us, s.out[k].bytes, s.out[k].frames);
         }
         judge(p, now_us, &s, &audio, &video);
+        p->fec_loss = rmi_rtp_session_needs_fec(p->rtp) ? s.out[RMI_RTP_AUDIO].loss : 0;
         atomic_store(&p->rtt_us, s.rtt_us);
         if (m->t->config.adaptive_bitrate_enabled)
             tell_bandwidth(m, p);
     }
     rmi_media_follow_wishes(m);
     rmi_media_refresh_targets(m); /* who has a track of its own by now */
+    rmi_media_refresh_fec(m, now_us);
     rmi_timer_set_at(m->tick, rmi_list_empty(&m->peers) ? RMI_NEVER : now_us + TICK_US);
 }

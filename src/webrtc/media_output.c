@@ -3,6 +3,7 @@
  * encoders. Peers and their places are the network thread's; data comes on any. */
 #include "webrtc/media_private.h"
 
+#include "base/log.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -311,12 +312,17 @@ static void place_all(struct rmi_media *m, struct rmi_media_output *o, int64_t n
     }
 }
 
+/* Sound of the output goes to it. */
+static bool hears(const struct rmi_media_peer *p, const struct rmi_media_output *o) {
+    return p->from[RMI_RTP_AUDIO] == o && !has_own(p, RMI_RTP_AUDIO) && p->format[RMI_RTP_AUDIO] >= 0 && p->wish.audio;
+}
+
 /* Formats and rates of an output's encoders. */
 static void refresh_output(struct rmi_media *m, struct rmi_media_output *o, int64_t now_us) {
     unsigned sound = 0;
     RMI_LIST_FOREACH (node, next, &m->peers) {
         struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
-        if (p->from[RMI_RTP_AUDIO] == o && !has_own(p, RMI_RTP_AUDIO) && p->format[RMI_RTP_AUDIO] >= 0 && p->wish.audio)
+        if (hears(p, o))
             sound |= 1u << p->format[RMI_RTP_AUDIO];
     }
     atomic_store(&o->audio.formats, sound);
@@ -337,6 +343,34 @@ void rmi_media_refresh_targets(struct rmi_media *m) {
     pthread_mutex_lock(&m->outputs_mutex);
     RMI_LIST_FOREACH (node, next, &m->outputs) {
         refresh_output(m, RMI_CONTAINER_OF(node, struct rmi_media_output, node), now_us);
+    }
+    pthread_mutex_unlock(&m->outputs_mutex);
+}
+
+static void step_fec(struct rmi_media_track *track, int64_t now_us, double loss) {
+    const int percent = rmi_audio_fec_step(&track->fec, now_us, loss);
+    if ((percent > 0) != (atomic_load(&track->fec_percent) > 0))
+        rmi_log(track->media->t->log, RMI_LOG_APP, RM_LOG_INFO, "peer=%s FEC of sound %s: %.1f %% lost",
+                track->peer ? track->peer->id : "(all)", percent > 0 ? "on" : "off", 100 * loss);
+    atomic_store(&track->fec_percent, percent);
+}
+
+void rmi_media_refresh_fec(struct rmi_media *m, int64_t now_us) {
+    RMI_LIST_FOREACH (node, next, &m->peers) {
+        struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
+        if (has_own(p, RMI_RTP_AUDIO))
+            step_fec(&p->own[RMI_RTP_AUDIO], now_us, p->fec_loss);
+    }
+    pthread_mutex_lock(&m->outputs_mutex);
+    RMI_LIST_FOREACH (node, next, &m->outputs) {
+        struct rmi_media_output *o = RMI_CONTAINER_OF(node, struct rmi_media_output, node);
+        double worst = 0;
+        RMI_LIST_FOREACH (of, after, &m->peers) {
+            const struct rmi_media_peer *p = RMI_CONTAINER_OF(of, struct rmi_media_peer, node);
+            if (hears(p, o))
+                worst = fmax(worst, p->fec_loss);
+        }
+        step_fec(&o->audio, now_us, worst);
     }
     pthread_mutex_unlock(&m->outputs_mutex);
 }

@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "frame/json_text.h"
 #include "jitter/sync.h"
+#include "session/audio_fec.h"
 #include "session/audio_receiver.h"
 #include "session/audio_sender.h"
 #include "session/media_clock.h"
@@ -57,11 +58,14 @@ struct rmi_media_track {
     _Atomic int64_t
         key_time_us; /* of the picture that last became, or becomes, one that was asked for; 0: none since */
     atomic_uint max_width, max_height; /* of a peer's own pictures, by its wish; 0: as set */
+    atomic_int fec_percent;            /* of sound: the loss that its FEC shall be for; 0: none */
+    struct rmi_audio_fec fec;          /* network thread: finds it */
     atomic_uint target_bps;            /* of video, by congestion control; 0: as set; or RMI_MEDIA_NO_PICTURES */
 
     pthread_mutex_t mutex; /* of all below */
     pthread_cond_t wake;
     struct rmi_audio_sender *audio;
+    int fec_applied; /* fec_percent, as `audio` has it */
     bool has_thread, stop;
     rm_runtime_data *queue[RMI_MEDIA_QUEUE];
     int64_t queued_at_us[RMI_MEDIA_QUEUE], queued_time_us[RMI_MEDIA_QUEUE]; /* handed over; taken */
@@ -183,6 +187,7 @@ struct rmi_media_peer {
     struct rmi_media_rate in[RMI_RTP_KINDS], out[RMI_RTP_KINDS];
     struct rmi_media_judged judged;
     struct rmi_quality quality; /* of the last seconds */
+    double fec_loss;            /* of what it is sent, where FEC would help its sound; else 0 */
     double target_bps;          /* of its pictures; 0: none */
     double available_bps;       /* of all; 0: unknown */
     rm_bandwidth bandwidth, bandwidth_next;
@@ -404,6 +409,8 @@ void rmi_media_drop_routes(struct rmi_media *m);
 void rmi_media_sweep_outputs(struct rmi_media *m);   /* that have ended: their peers get again what is sent to all */
 void rmi_media_refresh(struct rmi_media *m);         /* what encoders make, after anything has changed */
 void rmi_media_refresh_targets(struct rmi_media *m); /* formats have not */
+/* FEC of all sound by what its peers lose (fec_loss); about once a second. */
+void rmi_media_refresh_fec(struct rmi_media *m, int64_t now_us);
 /* A key frame for this peer, in what it is sent. */
 void rmi_media_key_wanted(struct rmi_media_peer *p);
 /* A batch of an output to its peers. */

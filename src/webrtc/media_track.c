@@ -9,10 +9,12 @@
 
 /* An encoder nobody needed for so long is freed: VP9's takes 85 MB (measured, 720p). */
 #define ENCODER_IDLE_US RMI_SEC(5)
-/* Short frames are asked for by who counts milliseconds: 2.5 ms of look-ahead instead of 6.5. What the other modes have
- * more, in-band FEC, is made up for by copies in later packets (peer/rtp_session_red.c), which are as good as the first
- * and for each peer as many as its losses call for; who does not know them hears more concealment. */
+/* Short frames are asked for by who counts milliseconds: 2.5 ms of look-ahead instead of 6.5, and a third of the CPU
+ * time. What the other modes have more, in-band FEC, is made up for by copies in later packets
+ * (peer/rtp_session_red.c), which are as good as the first and for each peer as many as its losses call for. For peers
+ * that do not know these and lose much, the encoder gives way to one with FEC. */
 #define LOW_DELAY_FRAME_US 10000
+#define FEC_FRAME_US 10000 /* shorter ones are CELT's alone, which has none (RFC 6716 2.1.4, 2.1.7) */
 #define KEY_APART_US                                                                                                   \
     RMI_MS(500)        /* key frames of one encoder, however many peers ask: they cost several pictures each */
 #define SMOOTH_SHIFT 3 /* over about eight pictures */
@@ -108,18 +110,33 @@ static int64_t clock_us(void *ctx) {
 
 /* ---- sound ---- */
 
-static rm_err open_audio(struct rmi_media_track *track) {
+static void choose_audio(const struct rmi_media_track *track, int fec_percent, struct rmi_audio_encoder_config *out) {
     const rm_webrtc_config *c = &track->media->t->config;
+    out->frame_us = c->audio_frame_us;
+    out->bitrate_bps = c->audio_bitrate_bps;
+    out->fec = fec_percent > 0 && c->audio_frame_us >= FEC_FRAME_US;
+    out->loss_percent = out->fec ? fec_percent : 0;
+    out->use = c->audio_frame_us <= LOW_DELAY_FRAME_US && !out->fec ? RMI_AUDIO_USE_LOW_DELAY : RMI_AUDIO_USE_VOICE;
+}
+
+/* The encoder, as losses call for it. One that cannot be had for want of memory is tried again with the next sound, and
+ * the one before goes on. */
+static rm_err ready_audio(struct rmi_media_track *track) {
+    const int fec_percent = atomic_load(&track->fec_percent);
+    if (track->audio && fec_percent == track->fec_applied)
+        return RM_OK;
     struct rmi_audio_sender_config sc;
     rmi_audio_sender_config_init(&sc);
-    sc.encoder.frame_us = c->audio_frame_us;
-    if (c->audio_frame_us <= LOW_DELAY_FRAME_US)
-        sc.encoder.use = RMI_AUDIO_USE_LOW_DELAY;
-    sc.encoder.bitrate_bps = c->audio_bitrate_bps;
+    choose_audio(track, fec_percent, &sc.encoder);
     sc.clock_us = clock_us;
     sc.on_batch = on_batch;
     sc.ctx = track;
-    return rmi_audio_sender_create(&sc, &track->audio);
+    const bool open = track->audio != NULL;
+    const rm_err err =
+        open ? rmi_audio_sender_configure(track->audio, &sc.encoder) : rmi_audio_sender_create(&sc, &track->audio);
+    if (!err)
+        track->fec_applied = fec_percent;
+    return open ? RM_OK : err;
 }
 
 rm_err rmi_media_track_audio(struct rmi_media_track *track, rm_runtime_data *audio) {
@@ -127,7 +144,7 @@ rm_err rmi_media_track_audio(struct rmi_media_track *track, rm_runtime_data *aud
     if (!atomic_load(&track->formats))
         return RM_OK; /* nobody to encode for */
     pthread_mutex_lock(&track->mutex);
-    rm_err err = track->audio ? RM_OK : open_audio(track);
+    rm_err err = ready_audio(track);
     if (!err)
         err = rmi_audio_sender_input(track->audio, audio, rmi_now_us());
     if (track->audio)
