@@ -15,8 +15,8 @@ static const struct road_line use_line = {0.95, 0.95, true};
 static const struct road_line queue_line = {1.1, 1, false}; /* medians 0.69 to 0.9, one of eight seeds 1.006 */
 /* The drop to 0.6 Mbit/s fills the queue before the first mark can be answered, and CoDel waits 100 ms for it. */
 static const struct road_line dropped_line = {1.4, 1, false};
-static const struct road_line sounds_line = {10, 5, false};  /* at most 6 in eight seeds */
-static const struct road_line marked_line = {10, NAN, true}; /* or nothing was tried */
+static const struct road_line sounds_line = {10, 5, false};   /* at most 6 in eight seeds */
+static const struct road_line marked_line = {10, NAN, true};  /* or nothing was tried */
 static const struct road_line jain_line = {0.95, 0.95, true}; /* 0.99 to 1.0 were seen */
 static const struct road_line jain_less_line = {-0.05, -0.05, true};
 
