@@ -46,6 +46,7 @@ struct rmi_cc_status {
     int64_t rtt_us;   /* of feedback; 0: not known */
     enum rmi_cc_limit limited_by;
     bool app_limited;    /* less is sent than might be */
+    bool unproven;       /* that, or so little less that the rate does not grow without a probe */
     uint32_t reductions; /* how often congestion lowered the rate */
 };
 

@@ -327,6 +327,7 @@ static void get(const void *self, struct rmi_cc_status *out) {
                                   .rtt_us = g->rtt_us,
                                   .limited_by = limit_of(g),
                                   .app_limited = g->alr.limited,
+                                  .unproven = g->idle,
                                   .reductions = g->reductions};
 }
 

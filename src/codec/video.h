@@ -36,6 +36,8 @@ struct rmi_video_encoder_config {
     uint32_t bitrate_bps; /* target, RMI_VIDEO_BITRATE_MIN_BPS..MAX_BPS */
     double fps;           /* expected pictures per second, 1..RMI_VIDEO_FPS_MAX */
     int speed;            /* 0: the codec's default (VP8 8, VP9 8); VP8 1..16, VP9 5..9, higher is faster. H.264: 0 */
+    bool limited;         /* the way has room for no more than the bitrate: small key frames, and VP9 leaves out what
+                             overshoots. H.264: of no effect */
 };
 
 struct rmi_encoded_video {

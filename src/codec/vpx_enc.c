@@ -18,7 +18,8 @@
 #define BUFFER_OPTIMAL_MS 600
 #define BUFFER_MS 1000
 #define STATIC_THRESHOLD 1
-#define KEY_MS 200 /* of the bitrate for a key frame, else it takes that of a second */
+#define MAX_INTRA_PCT 900  /* of an average frame, else a key frame takes the rate of a second */
+#define KEY_LIMITED_MS 200 /* of the bitrate for it where there is room for no more */
 #define MS_PER_S 1000
 #define PERCENT 100
 #define VP9_AQ_CYCLIC 3
@@ -35,7 +36,8 @@ struct vpx_encoder {
     struct rmi_video_encoder base;
     vpx_codec_ctx_t ctx;
     vpx_codec_enc_cfg_t cfg;
-    bool has_ctx;
+    bool has_ctx, drops;
+    unsigned key_percent; /* as it was told */
 };
 
 static bool is_vp9(const struct rmi_video_encoder *e) {
@@ -50,6 +52,7 @@ static rm_err error_of(vpx_codec_err_t err) {
 
 static void set_rate(struct vpx_encoder *v) {
     v->cfg.rc_target_bitrate = (v->base.config.bitrate_bps + BPS_PER_KBPS / 2) / BPS_PER_KBPS;
+    v->cfg.rc_dropframe_thresh = is_vp9(&v->base) && v->base.config.limited ? VP9_DROP_PCT : 0;
 }
 
 static void fill_config(struct vpx_encoder *v) {
@@ -63,7 +66,6 @@ static void fill_config(struct vpx_encoder *v) {
     c->g_error_resilient = 0;
     c->g_pass = VPX_RC_ONE_PASS;
     c->rc_end_usage = VPX_CBR;
-    c->rc_dropframe_thresh = vp9 ? VP9_DROP_PCT : 0;
     c->rc_resize_allowed = 0;
     c->rc_min_quantizer = MIN_Q;
     c->rc_max_quantizer = vp9 ? VP9_MAX_Q : VP8_MAX_Q;
@@ -82,16 +84,26 @@ static vpx_codec_err_t set_speed(struct vpx_encoder *v) {
     return vpx_codec_control(&v->ctx, VP8E_SET_CPUUSED, is_vp9(&v->base) ? speed : -speed);
 }
 
-static vpx_codec_err_t set_key_limit(struct vpx_encoder *v) {
-    const unsigned percent = (unsigned)(v->base.config.fps * KEY_MS * PERCENT / MS_PER_S); /* of an average frame */
-    return vpx_codec_control(&v->ctx, VP8E_SET_MAX_INTRA_BITRATE_PCT, percent > PERCENT ? percent : PERCENT);
+/* Told only what is new: libvpx sets up its rate control anew with each control. */
+static vpx_codec_err_t set_limits(struct vpx_encoder *v) {
+    const bool limited = v->base.config.limited;
+    const unsigned small = (unsigned)(v->base.config.fps * KEY_LIMITED_MS * PERCENT / MS_PER_S);
+    const unsigned percent = !limited ? MAX_INTRA_PCT : small > PERCENT ? small : PERCENT;
+    vpx_codec_err_t err = VPX_CODEC_OK;
+    if (percent != v->key_percent)
+        err = vpx_codec_control(&v->ctx, VP8E_SET_MAX_INTRA_BITRATE_PCT, percent);
+    if (!err && is_vp9(&v->base) && limited != v->drops)
+        err = vpx_codec_control(&v->ctx, VP9E_SET_POSTENCODE_DROP, limited);
+    v->key_percent = percent;
+    v->drops = limited;
+    return err;
 }
 
 static vpx_codec_err_t set_controls(struct vpx_encoder *v) {
     vpx_codec_ctx_t *ctx = &v->ctx;
     vpx_codec_err_t err = set_speed(v);
     err = err ? err : vpx_codec_control(ctx, VP8E_SET_STATIC_THRESHOLD, STATIC_THRESHOLD);
-    err = err ? err : set_key_limit(v);
+    err = err ? err : set_limits(v);
     if (!is_vp9(&v->base)) {
         err = err ? err : vpx_codec_control(ctx, VP8E_SET_NOISE_SENSITIVITY, 0);
         return err ? err : vpx_codec_control(ctx, VP8E_SET_TOKEN_PARTITIONS, VP8_ONE_TOKENPARTITION);
@@ -104,7 +116,6 @@ static vpx_codec_err_t set_controls(struct vpx_encoder *v) {
     err = err ? err : vpx_codec_control(ctx, VP9E_SET_NOISE_SENSITIVITY, 0);
     err = err ? err : vpx_codec_control(ctx, VP9E_SET_TUNE_CONTENT, VP9E_CONTENT_DEFAULT);
     err = err ? err : vpx_codec_control(ctx, VP9E_SET_FRAME_PERIODIC_BOOST, 0);
-    err = err ? err : vpx_codec_control(ctx, VP9E_SET_POSTENCODE_DROP, 1);
     return err ? err : vpx_codec_control(ctx, VP9E_SET_GF_CBR_BOOST_PCT, 0);
 }
 
@@ -119,6 +130,8 @@ static rm_err vpx_open(struct rmi_video_encoder *e) {
     if (err)
         return error_of(err);
     v->has_ctx = true;
+    v->key_percent = 0;
+    v->drops = false;
     return error_of(set_controls(v));
 }
 
@@ -157,7 +170,7 @@ static rm_err vpx_configure(struct rmi_video_encoder *e) {
     set_rate(v); /* the frame rate follows from times and durations */
     vpx_codec_err_t err = vpx_codec_enc_config_set(&v->ctx, &v->cfg);
     err = err ? err : set_speed(v);
-    return error_of(err ? err : set_key_limit(v));
+    return error_of(err ? err : set_limits(v));
 }
 
 static void vpx_close(struct rmi_video_encoder *e) {

@@ -232,7 +232,7 @@ static void arm(struct rmi_rtp_session *s, int64_t now_us) {
  * them; they come no later for it. */
 static double pace_of(const struct rmi_rtp_session *s) {
     const struct rmi_cc_status status = status_of(s);
-    const bool full = status.limited_by == RMI_CC_BY_DELAY || status.limited_by == RMI_CC_BY_LOSS;
+    const bool full = !status.unproven && (status.limited_by == RMI_CC_BY_DELAY || status.limited_by == RMI_CC_BY_LOSS);
     return full ? fmin(status.pacing_bps, PACE_FULL * status.target_bps) : status.pacing_bps;
 }
 

@@ -102,8 +102,9 @@ static rm_err set_up(struct rmi_video_sender *s, const struct rmi_video_sender_c
     if (!config->on_batch || !settings_valid(&config->settings) || s->config.max_payload < MIN_PAYLOAD ||
         config->h264_mode > 1 || !set_codec(s))
         return RM_E_INVALID_ARG;
-    s->tuned =
-        (struct rmi_video_encoder_config){.bitrate_bps = config->settings.bitrate_bps, .fps = config->settings.max_fps};
+    s->tuned = (struct rmi_video_encoder_config){.bitrate_bps = config->settings.bitrate_bps,
+                                                 .fps = config->settings.max_fps,
+                                                 .limited = config->settings.limited};
     rm_err err = rmi_video_encoder_create(s->codec, &s->tuned, &s->encoder);
     return err ? err : rmi_frame_pool_create(&pool, &s->pool);
 }
@@ -135,10 +136,12 @@ void rmi_video_sender_destroy(struct rmi_video_sender **sender) {
 
 /* Tells the encoder what has changed: settings, the rate frames come at, the governor's speed. */
 static rm_err tune(struct rmi_video_sender *s, double fps) {
-    struct rmi_video_encoder_config wanted = {.bitrate_bps = s->config.settings.bitrate_bps, .fps = fps};
+    struct rmi_video_encoder_config wanted = {
+        .bitrate_bps = s->config.settings.bitrate_bps, .fps = fps, .limited = s->config.settings.limited};
     if (governed(s) && s->started)
         wanted.speed = rmi_governor_setting(&s->governor).speed;
-    if (wanted.bitrate_bps == s->tuned.bitrate_bps && wanted.fps == s->tuned.fps && wanted.speed == s->tuned.speed)
+    if (wanted.bitrate_bps == s->tuned.bitrate_bps && wanted.fps == s->tuned.fps && wanted.speed == s->tuned.speed &&
+        wanted.limited == s->tuned.limited)
         return RM_OK;
     rm_err err = rmi_video_encoder_configure(s->encoder, &wanted);
     if (!err)
