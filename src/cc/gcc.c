@@ -24,6 +24,7 @@
 #define SILENCE_US RMI_MS(500)
 #define SILENCE_FACTOR 0.5
 #define RTT_SMOOTHING 8
+#define DEEP_CUT 0.5
 
 struct gcc {
     struct rmi_cc_limits limits;
@@ -205,10 +206,11 @@ static void feedback(void *self, int64_t now_us, struct rmi_cc_result *results, 
     if (g->aimd.outgrown && g->usage == RMI_CC_USAGE_NORMAL)
         rmi_cc_probe_plan_outgrown(&g->plan, now_us);
     g->aimd.outgrown = false;
-    /* Who uses all of the rate finds out as it grows; after a probe that was too bold another one would be so, too. */
+    /* Who uses all of the rate finds out as it grows; after a probe that was too bold another one would be so, too. A
+     * cut to less than half is more than congestion asks for: what had arrived just before was less than might have. */
     if (was_silent)
         rmi_cc_probe_plan_returned(&g->plan, now_us);
-    else if (recovered && g->alr.limited)
+    else if (recovered && (g->alr.limited || g->target_bps < DEEP_CUT * g->plan.dropped_from_bps))
         rmi_cc_probe_plan_recovered(&g->plan, now_us);
 }
 
