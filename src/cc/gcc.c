@@ -24,7 +24,7 @@
 #define SILENCE_US RMI_MS(500)
 #define SILENCE_FACTOR 0.5
 #define RTT_SMOOTHING 8
-#define DEEP_CUT 0.5
+#define DEEP_CUT 0.5 /* 935 to 230 kbit/s was seen on 1 Mbit/s (tests/sim/viewers_settle_on_their_rungs.c) */
 
 struct gcc {
     struct rmi_cc_limits limits;
@@ -153,8 +153,7 @@ static void follow_rate(struct gcc *g, int64_t now_us, double probed_bps) {
 }
 
 /* Without those that were lost in a silence: the path was gone, which is answered already, and not full. They come
- * last.
- */
+ * last. */
 static size_t without_silence(const struct gcc *g, struct rmi_cc_result *r, size_t count) {
     size_t left = 0;
     for (size_t i = 0; i < count; i++)

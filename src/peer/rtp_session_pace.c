@@ -20,10 +20,11 @@
 #define SHARE_DEMAND 1.25 /* who is limited by its application has use for this much more */
 #define GUARD_US RMI_MS(1)
 #define RETRY_US RMI_MS(20)
-#define PACE_FULL 1.1
-#define LARGE_FALL 0.66
-#define HIGH_US RMI_SEC(2)
-#define STALE_US RMI_MS(300)
+#define PACE_FULL                                                                                                      \
+    1.1 /* of the rate: two flows at 1 Mbit/s share with an index of 0.99, at 2.5 with 0.76 (RFC 8867 5.2) */
+#define LARGE_FALL 0.66      /* as cc/probe_plan.c has it, */
+#define HIGH_US RMI_SEC(2)   /* from the highest rate of so long */
+#define STALE_US RMI_MS(300) /* what waits longer is later than a key frame would be */
 
 static struct rmi_cc_status status_of(const struct rmi_rtp_session *s) {
     struct rmi_cc_status status;
