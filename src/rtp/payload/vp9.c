@@ -57,7 +57,7 @@ static void read_gof_picture(struct rmi_rd *r, struct rmi_vp9_gof_picture *out) 
     uint8_t byte = rmi_rd_u8(r);
     *out = (struct rmi_vp9_gof_picture){.temporal = byte >> TID_SHIFT, .switch_up = byte & U_BIT};
     out->refs = byte >> GOF_REFS_SHIFT & GOF_REFS_MASK;
-    for (size_t i = 0; i < out->refs; i++)
+    for (size_t i = 0; i < out->refs && i < RMI_VP9_REFS_MAX; i++) /* the mask says so, too; some compilers miss it */
         out->p_diff[i] = rmi_rd_u8(r);
 }
 
