@@ -15,7 +15,7 @@
 
 static void stop_timers(struct rmi_sctp *a) {
     a->setup_us = a->t3_us = a->rack_us = a->sack_us = a->heartbeat_us = a->reset_us = a->peer_reset_us = a->expire_us =
-        a->pace_us = RMI_NEVER;
+        a->pace_us = a->reset_answer_us = RMI_NEVER;
 }
 
 void rmi_sctp_set_state(struct rmi_sctp *a, enum rmi_sctp_state state, const char *reason) {
@@ -297,7 +297,7 @@ void rmi_sctp_start(struct rmi_sctp *a, int64_t now_us) {
 
 int64_t rmi_sctp_next_deadline(const struct rmi_sctp *a) {
     const int64_t timers[] = {a->setup_us, a->t3_us,         a->rack_us,   a->sack_us, a->heartbeat_us,
-                              a->reset_us, a->peer_reset_us, a->expire_us, a->pace_us};
+                              a->reset_us, a->peer_reset_us, a->expire_us, a->pace_us, a->reset_answer_us};
     int64_t first = RMI_NEVER;
     for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++)
         first = rmi_min64(first, timers[i]);
@@ -324,6 +324,8 @@ void rmi_sctp_timeout(struct rmi_sctp *a, int64_t now_us) {
         rmi_sctp_on_reset_timer(a, now_us);
     if (expired(&a->peer_reset_us, now_us))
         rmi_sctp_on_peer_reset_timer(a, now_us);
+    if (expired(&a->reset_answer_us, now_us))
+        rmi_sctp_on_reset_answer_timer(a, now_us);
     if (expired(&a->expire_us, now_us))
         rmi_sctp_on_expire_timer(a, now_us);
     if (expired(&a->heartbeat_us, now_us))

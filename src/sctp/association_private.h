@@ -77,10 +77,15 @@ struct rmi_sctp_stream_out {
     int64_t peer_reset_us; /* while 1: until when the peer's is waited for */
 };
 
+/* The peer closes its direction: first what it sent before has to come; then our answer has to go. */
+enum rmi_sctp_in_reset { RMI_SCTP_IN_OPEN, RMI_SCTP_IN_DEFERRED, RMI_SCTP_IN_UNANSWERED };
+
 struct rmi_sctp_stream_in {
     struct rmi_list ordered;   /* incomplete or out of order, by mid */
     struct rmi_list unordered; /* incomplete; I-DATA by mid, DATA: one that holds all fragments */
     uint32_t next_mid;
+    enum rmi_sctp_in_reset reset;
+    uint32_t reset_tsn; /* while deferred: the last of what was sent before */
     bool reset_pending; /* an event waits */
     bool paused;
     struct rmi_list kept_back; /* while paused: what the application would be given */
@@ -103,6 +108,7 @@ struct rmi_sctp {
 
     /* timers, RMI_NEVER when not set */
     int64_t setup_us, t3_us, rack_us, sack_us, heartbeat_us, reset_us, peer_reset_us, expire_us, pace_us;
+    int64_t reset_answer_us; /* the answer to the peer's request is held until then */
     int64_t setup_rto_us;
     int setup_tries, errors;
 
@@ -143,8 +149,10 @@ struct rmi_sctp {
 
     /* stream reset (RFC 6525) */
     uint32_t reset_seq, reset_peer_seq, reset_last_tsn;
-    uint32_t reset_result; /* of the peer's last request */
-    bool reset_answered;   /* there is one */
+    uint32_t reset_result;  /* of the peer's last request */
+    bool reset_answered;    /* there is one */
+    bool reset_answer_held; /* it was to close its streams, and the last word is not said */
+    size_t resets_deferred; /* such streams of which something is still to come */
     uint16_t resets[RMI_SCTP_RESETS_MAX];
     uint16_t reset_count; /* of our request under way; 0: none */
     bool resets_wanted;
@@ -267,6 +275,11 @@ void rmi_sctp_stream_in_reset(struct rmi_sctp *a, uint16_t id);
 void rmi_sctp_on_reconfig(struct rmi_sctp *a, int64_t now_us, const struct rmi_sctp_chunk *c);
 void rmi_sctp_reset_step(struct rmi_sctp *a, int64_t now_us);
 void rmi_sctp_on_reset_timer(struct rmi_sctp *a, int64_t now_us);
+void rmi_sctp_on_reset_answer_timer(struct rmi_sctp *a, int64_t now_us);
+/* The cumulative TSN moved while `resets_deferred`. */
+void rmi_sctp_reset_deferred(struct rmi_sctp *a);
+/* Sent after its stream was closed, and that has still to happen here. */
+bool rmi_sctp_waits_for_reset(const struct rmi_sctp *a, const struct rmi_sctp_data *d);
 /* The peer closed its direction, or still sends although ours is closed. */
 void rmi_sctp_peer_has_reset(struct rmi_sctp *a, uint16_t id);
 void rmi_sctp_peer_still_sends(struct rmi_sctp *a, int64_t now_us, uint16_t id);

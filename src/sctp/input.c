@@ -153,6 +153,13 @@ void rmi_sctp_on_data(struct rmi_sctp *a, int64_t now_us, const struct rmi_sctp_
             a->stats.drops++; /* further ahead than any window of ours */
         return;
     }
+    /* RFC 6525 5.2.2 keeps what overtook a reset; as lost, it comes again. A peer that waits for the answer sends none.
+     */
+    if (a->resets_deferred > 0 && rmi_sctp_waits_for_reset(a, &d)) {
+        a->stats.drops++;
+        a->sack_now = true;
+        return;
+    }
     if (!has_room(a, now_us, d.tsn)) {
         a->sack_now = true;
         return;
@@ -169,6 +176,8 @@ void rmi_sctp_on_data(struct rmi_sctp *a, int64_t now_us, const struct rmi_sctp_
         rmi_sctp_peer_still_sends(a, now_us, d.stream);
     }
     note_tsn(a, d.tsn);
+    if (a->resets_deferred > 0)
+        rmi_sctp_reset_deferred(a);
     a->in_packet_sack = true;
     if (a->recv_highest != a->recv_cum || (d.flags & RMI_SCTP_FLAG_IMMEDIATE))
         a->sack_now = true;
@@ -192,6 +201,8 @@ void rmi_sctp_on_forward(struct rmi_sctp *a, const struct rmi_sctp_chunk *c) {
         rmi_sctp_skip_to(a, &skip);
     if (!a->interleaving)
         rmi_sctp_skip_unordered(a, f.cum_tsn);
+    if (a->resets_deferred > 0)
+        rmi_sctp_reset_deferred(a);
 }
 
 /* ---- what the application takes ---- */

@@ -6,6 +6,10 @@
 #define ANSWER_WITHIN_US RMI_SEC(30) /* 30 % loss each way: half of the tries fail, seventy in a row never */
 /* RFC 8831 6.7: a peer whose incoming stream was reset has to reset its own, after what it still has to send. */
 #define FOLLOW_WITHIN_US RMI_SEC(10)
+/* A peer that uses the id again as soon as its own direction is closed (aiortc 1.4, which also takes "in progress" for
+ * done and never asks twice) would have our request, coming later, close the new channel. So the answer goes with our
+ * request, or alone after this: well before a peer asks again (RFC 9260 16: RTO.Min is 1 s). */
+#define ANSWER_HELD_US RMI_MS(200)
 
 enum { /* RFC 6525 4.4 */
        RESULT_NOTHING = 0,
@@ -17,10 +21,66 @@ enum { /* RFC 6525 4.4 */
 };
 enum { P_ADD_STREAMS_OUT = 17 };
 
-static void write_request(struct rmi_sctp *a, int64_t now_us) {
+static void write_response(struct rmi_wr *w, uint32_t seq, uint32_t result) {
+    const size_t q = rmi_sctp_param_begin(w, RMI_SCTP_P_RESET_RESPONSE);
+    rmi_wr_u32(w, seq);
+    rmi_wr_u32(w, result);
+    rmi_sctp_tlv_end(w, q);
+}
+
+/* ---- the answer to the peer's request to close its streams ---- */
+
+/* Ours of all of them is closed, or going to be with the request under way. */
+static bool all_followed(const struct rmi_sctp *a) {
+    for (size_t i = 0; i < RMI_SCTP_STREAMS; i++)
+        if (a->in[i] && a->in[i]->reset == RMI_SCTP_IN_UNANSWERED && a->out[i] && a->out[i]->resets_ahead < 0 &&
+            a->out[i]->reset != RMI_SCTP_RESET_REQUESTED)
+            return false;
+    return true;
+}
+
+/* What is to be said now. "In progress" is not the last word. */
+static uint32_t take_answer(struct rmi_sctp *a) {
+    a->reset_answer_us = RMI_NEVER;
+    a->reset_answer_held = a->resets_deferred > 0;
+    a->reset_result = a->reset_answer_held ? RESULT_IN_PROGRESS : RESULT_PERFORMED;
+    for (size_t i = 0; i < RMI_SCTP_STREAMS; i++)
+        if (a->in[i] && a->in[i]->reset == RMI_SCTP_IN_UNANSWERED)
+            a->in[i]->reset = RMI_SCTP_IN_OPEN;
+    return a->reset_result;
+}
+
+static void respond(struct rmi_sctp *a, int64_t now_us, uint32_t seq, uint32_t result) {
     struct rmi_sctp_packet p;
     rmi_sctp_packet_begin(a, &p, a->peer_tag);
     const size_t at = rmi_sctp_chunk_begin(&p.w, RMI_SCTP_RE_CONFIG, 0);
+    write_response(&p.w, seq, result);
+    rmi_sctp_tlv_end(&p.w, at);
+    rmi_sctp_packet_send(a, now_us, &p, false);
+}
+
+static void answer(struct rmi_sctp *a, int64_t now_us) {
+    respond(a, now_us, a->reset_peer_seq - 1, take_answer(a));
+}
+
+void rmi_sctp_on_reset_answer_timer(struct rmi_sctp *a, int64_t now_us) {
+    if (a->reset_answer_held && rmi_sctp_open(a))
+        answer(a, now_us);
+}
+
+/* Whether the last word can be said; with our own request if there is one to send. */
+static bool answer_is_due(const struct rmi_sctp *a) {
+    return a->reset_answer_held && a->resets_deferred == 0 && (a->reset_answer_us == RMI_NEVER || all_followed(a));
+}
+
+/* ---- our requests ---- */
+
+static void write_request(struct rmi_sctp *a, int64_t now_us, bool with_answer) {
+    struct rmi_sctp_packet p;
+    rmi_sctp_packet_begin(a, &p, a->peer_tag);
+    const size_t at = rmi_sctp_chunk_begin(&p.w, RMI_SCTP_RE_CONFIG, 0);
+    if (with_answer) /* RFC 6525 3.1: before the request */
+        write_response(&p.w, a->reset_peer_seq - 1, take_answer(a));
     const size_t q = rmi_sctp_param_begin(&p.w, RMI_SCTP_P_RESET_OUT_REQUEST);
     rmi_wr_u32(&p.w, a->reset_seq);
     rmi_wr_u32(&p.w, a->reset_peer_seq - 1);
@@ -52,7 +112,7 @@ rm_err rmi_sctp_reset_stream(struct rmi_sctp *a, int64_t now_us, uint16_t stream
 }
 
 /* Streams that are to be closed, and of which everything is delivered, go into one request. */
-void rmi_sctp_reset_step(struct rmi_sctp *a, int64_t now_us) {
+static void request(struct rmi_sctp *a, int64_t now_us) {
     if (!a->resets_wanted || a->reset_count > 0)
         return;
     bool more = false;
@@ -72,7 +132,13 @@ void rmi_sctp_reset_step(struct rmi_sctp *a, int64_t now_us) {
     if (a->reset_count == 0)
         return;
     a->reset_since_us = now_us;
-    write_request(a, now_us);
+    write_request(a, now_us, answer_is_due(a));
+}
+
+void rmi_sctp_reset_step(struct rmi_sctp *a, int64_t now_us) {
+    request(a, now_us);
+    if (answer_is_due(a))
+        answer(a, now_us);
 }
 
 static void end_request(struct rmi_sctp *a, int64_t now_us, rm_err err) {
@@ -107,7 +173,7 @@ void rmi_sctp_on_reset_timer(struct rmi_sctp *a, int64_t now_us) {
     if (now_us - a->reset_since_us >= ANSWER_WITHIN_US)
         end_request(a, now_us, RM_E_TIMEOUT);
     else
-        write_request(a, now_us);
+        write_request(a, now_us, false);
 }
 
 static void on_response(struct rmi_sctp *a, int64_t now_us, struct rmi_rd r) {
@@ -120,31 +186,45 @@ static void on_response(struct rmi_sctp *a, int64_t now_us, struct rmi_rd r) {
     end_request(a, now_us, result == RESULT_NOTHING || result == RESULT_PERFORMED ? RM_OK : RM_E_UNSUPPORTED);
 }
 
-static void respond(struct rmi_sctp *a, int64_t now_us, uint32_t seq, uint32_t result) {
-    struct rmi_sctp_packet p;
-    rmi_sctp_packet_begin(a, &p, a->peer_tag);
-    const size_t at = rmi_sctp_chunk_begin(&p.w, RMI_SCTP_RE_CONFIG, 0);
-    const size_t q = rmi_sctp_param_begin(&p.w, RMI_SCTP_P_RESET_RESPONSE);
-    rmi_wr_u32(&p.w, seq);
-    rmi_wr_u32(&p.w, result);
-    rmi_sctp_tlv_end(&p.w, q);
-    rmi_sctp_tlv_end(&p.w, at);
-    rmi_sctp_packet_send(a, now_us, &p, false);
+/* ---- the peer's requests ---- */
+
+static void reset_in_stream(struct rmi_sctp *a, uint16_t id, uint32_t last_tsn) {
+    struct rmi_sctp_stream_in *s = rmi_sctp_in_stream(a, id);
+    if (!s)
+        return;
+    a->resets_deferred += s->reset != RMI_SCTP_IN_DEFERRED;
+    s->reset = RMI_SCTP_IN_DEFERRED;
+    s->reset_tsn = last_tsn;
 }
 
-static uint32_t reset_in(struct rmi_sctp *a, uint32_t last_tsn, struct rmi_rd *streams) {
-    if (rmi_sctp_after(last_tsn, a->recv_cum))
-        return RESULT_IN_PROGRESS;
+static void reset_in(struct rmi_sctp *a, int64_t now_us, uint32_t last_tsn, struct rmi_rd *streams) {
     if (rmi_rd_left(streams) == 0) /* RFC 6525 4.1: none named means all */
         for (uint16_t i = 0; i < RMI_SCTP_STREAMS; i++)
             if (a->in[i])
-                rmi_sctp_stream_in_reset(a, i);
+                reset_in_stream(a, i, last_tsn);
     while (rmi_rd_left(streams) > 0) {
         const uint16_t id = rmi_rd_u16(streams);
         if (!streams->failed)
-            rmi_sctp_stream_in_reset(a, id);
+            reset_in_stream(a, id, last_tsn);
     }
-    return RESULT_PERFORMED;
+    a->reset_answer_us = now_us + ANSWER_HELD_US;
+    rmi_sctp_reset_deferred(a);
+}
+
+void rmi_sctp_reset_deferred(struct rmi_sctp *a) {
+    for (uint16_t i = 0; i < RMI_SCTP_STREAMS && a->resets_deferred > 0; i++) {
+        struct rmi_sctp_stream_in *s = a->in[i];
+        if (!s || s->reset != RMI_SCTP_IN_DEFERRED || rmi_sctp_after(s->reset_tsn, a->recv_cum))
+            continue;
+        a->resets_deferred--;
+        s->reset = RMI_SCTP_IN_UNANSWERED;
+        rmi_sctp_stream_in_reset(a, i);
+    }
+}
+
+bool rmi_sctp_waits_for_reset(const struct rmi_sctp *a, const struct rmi_sctp_data *d) {
+    const struct rmi_sctp_stream_in *s = d->stream < RMI_SCTP_STREAMS ? a->in[d->stream] : NULL;
+    return s && s->reset == RMI_SCTP_IN_DEFERRED && rmi_sctp_after(d->tsn, s->reset_tsn);
 }
 
 static uint32_t want_reset(struct rmi_sctp *a, uint16_t id) {
@@ -179,6 +259,11 @@ static void on_request(struct rmi_sctp *a, int64_t now_us, uint16_t type, struct
     if (r.failed)
         return;
     const bool again = a->reset_answered && seq == a->reset_peer_seq - 1;
+    if (a->reset_answer_held && (again || seq == a->reset_peer_seq)) { /* the peer does not wait any longer */
+        answer(a, now_us);
+        if (again)
+            return;
+    }
     if (again && a->reset_result != RESULT_IN_PROGRESS) {
         respond(a, now_us, seq, a->reset_result);
         return;
@@ -198,7 +283,7 @@ static void on_request(struct rmi_sctp *a, int64_t now_us, uint16_t type, struct
         const uint32_t last_tsn = rmi_rd_u32(&r);
         if (r.failed)
             return;
-        result = reset_in(a, last_tsn, &r);
+        reset_in(a, now_us, last_tsn, &r);
     } else if (type == RMI_SCTP_P_RESET_IN_REQUEST) {
         result = reset_out(a, &r);
         a->reset_in_asked = result == RESULT_IN_PROGRESS;
@@ -209,7 +294,9 @@ static void on_request(struct rmi_sctp *a, int64_t now_us, uint16_t type, struct
         a->reset_peer_seq++;
     a->reset_answered = true;
     a->reset_result = result;
-    respond(a, now_us, seq, result);
+    a->reset_answer_held = type == RMI_SCTP_P_RESET_OUT_REQUEST;
+    if (!a->reset_answer_held)
+        respond(a, now_us, seq, result);
 }
 
 void rmi_sctp_on_reconfig(struct rmi_sctp *a, int64_t now_us, const struct rmi_sctp_chunk *c) {
