@@ -90,6 +90,8 @@ static bool take(struct rmi_serve_channel *c, const uint8_t *data, size_t len) {
     struct rmi_serve_session held;
     rm_stream_session *session = rmi_serve_hold(c->peer->serve, c->peer->id, &held);
     bool taken = true;
+    if (session)
+        rmi_serve_taps_follow(c->peer, session); /* the news of it may still be on its way */
     if (session && c->control)
         rmi_serve_frame(c, session, data, len);
     else if (session)

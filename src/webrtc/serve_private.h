@@ -49,8 +49,10 @@ struct rmi_serve_tap {
     struct rmi_control_addr addr;      /* with a channel */
     bool audio, intercept;
     uint32_t deadline_ms;
-    rm_tap *tap;     /* NULL: there is no session just now, or the topic is the system's */
-    uint64_t number; /* never 0, in this transport */
+    rm_tap *tap;    /* NULL: there is no session just now, or the topic is the system's */
+    rm_tap *before; /* of the session that another has taken the place of, until it has put out all it had; or NULL */
+    char session_id[RM_SESSION_ID_MAX]; /* at which the topic was looked up last */
+    uint64_t number;                    /* never 0, in this transport */
     uint64_t skipped;
     atomic_bool ready; /* set by the session's threads */
     char topic[RMI_SERVE_TOPIC_MAX];
@@ -128,7 +130,9 @@ rm_err rmi_serve_tap_add(struct rmi_serve_peer *p, const struct rmi_serve_tap *w
 void rmi_serve_tap_remove(struct rmi_serve_tap *tap);
 struct rmi_serve_tap *rmi_serve_tap_find(struct rmi_serve_peer *p, const struct rmi_serve_channel *c, const char *topic,
                                          bool intercept);
-void rmi_serve_taps_attach(struct rmi_serve_peer *p); /* a new session is there */
+/* Whoever looks over the WebSocket looks at this session from here on: before anything goes into it. */
+void rmi_serve_taps_follow(struct rmi_serve_peer *p, rm_stream_session *session);
+void rmi_serve_taps_attach(struct rmi_serve_peer *p); /* a new session may be there */
 void rmi_serve_taps_drain(struct rmi_serve_peer *p);
 void rmi_serve_taps_end(struct rmi_serve_peer *p, const struct rmi_serve_channel *c); /* NULL: the WebSocket's */
 

@@ -288,7 +288,8 @@ int rmi_serve_method(void *serve, const char *peer_id, const char *method, json_
     if (!(call.p = rmi_serve_get(serve, peer_id)))
         return RMI_RPC_INTERNAL;
     call.p->announced = true;
-    call.session = rmi_serve_hold(serve, peer_id, &held);
+    if ((call.session = rmi_serve_hold(serve, peer_id, &held)))
+        rmi_serve_taps_follow(call.p, call.session);
     const int code = methods[i].serve(&call, result);
     rmi_serve_release(&held);
     *reason = call.reason;

@@ -23,6 +23,7 @@ static rm_err attach(struct rmi_serve_tap *t, rm_stream_session *session) {
     c.deadline_ms = t->deadline_ms;
     c.on_ready = on_ready;
     c.user = t;
+    snprintf(t->session_id, sizeof t->session_id, "%s", rm_stream_session_id(session));
     return strcmp(t->topic, RMI_SERVE_SYSTEM) ? rm_stream_session_tap(session, t->topic, &c, &t->tap) : RM_OK;
 }
 
@@ -49,6 +50,7 @@ rm_err rmi_serve_tap_add(struct rmi_serve_peer *p, const struct rmi_serve_tap *w
 }
 
 void rmi_serve_tap_remove(struct rmi_serve_tap *t) {
+    rm_tap_destroy(&t->before);
     rm_tap_destroy(&t->tap);
     rmi_list_remove(&t->node);
     t->peer->tap_count--;
@@ -73,27 +75,38 @@ void rmi_serve_taps_end(struct rmi_serve_peer *p, const struct rmi_serve_channel
     }
 }
 
+void rmi_serve_taps_follow(struct rmi_serve_peer *p, rm_stream_session *session) {
+    RMI_LIST_FOREACH (node, next, &p->taps) {
+        struct rmi_serve_tap *t = RMI_CONTAINER_OF(node, struct rmi_serve_tap, node);
+        if (t->channel || !strcmp(t->session_id, rm_stream_session_id(session)))
+            continue; /* a channel's ends with its session */
+        if (t->tap) { /* the session before still puts out what it has */
+            rm_tap_destroy(&t->before);
+            t->before = t->tap;
+            t->tap = NULL;
+        }
+        const rm_err err = attach(t, session);
+        if (err && err != RM_E_CLOSED)
+            rmi_log(p->serve->t->log, RMI_LOG_APP, RM_LOG_WARN, "peer=%s subscription %s not taken up: %s", p->id,
+                    t->topic, rm_strerror(err));
+    }
+}
+
 void rmi_serve_taps_attach(struct rmi_serve_peer *p) {
     struct rmi_serve_session held;
     rm_stream_session *session = rmi_serve_hold(p->serve, p->id, &held);
     if (!session)
         return;
-    RMI_LIST_FOREACH (node, next, &p->taps) {
-        struct rmi_serve_tap *t = RMI_CONTAINER_OF(node, struct rmi_serve_tap, node);
-        rm_err err = t->tap || t->channel ? RM_OK : attach(t, session); /* a channel's ends with its session */
-        if (err && err != RM_E_CLOSED)
-            rmi_log(p->serve->t->log, RMI_LOG_APP, RM_LOG_WARN, "peer=%s subscription %s not taken up: %s", p->id,
-                    t->topic, rm_strerror(err));
-    }
+    rmi_serve_taps_follow(p, session);
     rmi_serve_release(&held);
 }
 
 /* False: its session has ended. */
-static bool drain(struct rmi_serve_tap *t) {
+static bool drain(struct rmi_serve_tap *t, rm_tap *tap) {
     rm_err err = RM_OK;
     for (int i = 0; i < BATCH && !err; i++) {
         rm_tap_item item;
-        err = rm_tap_recv(t->tap, &item, 0);
+        err = rm_tap_recv(tap, &item, 0);
         if (err)
             break;
         if (t->channel)
@@ -103,7 +116,7 @@ static bool drain(struct rmi_serve_tap *t) {
         rm_tap_item_clear(&item);
     }
     if (!err)
-        on_ready(t->tap, t); /* there may be more */
+        on_ready(tap, t); /* there may be more */
     return err != RM_E_CLOSED;
 }
 
@@ -111,7 +124,11 @@ void rmi_serve_taps_drain(struct rmi_serve_peer *p) {
     for (struct rmi_list *node = p->taps.next; node != &p->taps;) {
         struct rmi_serve_tap *t = RMI_CONTAINER_OF(node, struct rmi_serve_tap, node);
         node = node->next;
-        if (!t->tap || !atomic_exchange(&t->ready, false) || drain(t))
+        if (!atomic_exchange(&t->ready, false))
+            continue;
+        if (t->before && !drain(t, t->before))
+            rm_tap_destroy(&t->before);
+        if (!t->tap || drain(t, t->tap))
             continue;
         rm_tap_destroy(&t->tap);
         if (t->channel) {
