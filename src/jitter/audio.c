@@ -87,6 +87,10 @@ int64_t rmi_audio_wanted_us(const struct rmi_audio_buffer *b) {
     return rmi_max64(b->target_us, b->sync_us);
 }
 
+int64_t rmi_audio_ceiling_us(const struct rmi_audio_buffer *b) {
+    return rmi_max64(rmi_audio_wanted_us(b), b->config.max_delay_us);
+}
+
 static void restart(struct rmi_audio_buffer *b, const struct rmi_order_place *place) {
     flush(b);
     b->last_seq = place->seq - 1;
@@ -129,7 +133,8 @@ static bool is_missing(struct rmi_audio_buffer *b, int64_t seq) {
 static void measure(struct rmi_audio_buffer *b, const struct rmi_audio_packet *p, const struct rmi_order_place *place) {
     const int64_t media_us = rmi_audio_us(b, place->ts);
     if (!p->redundant) {
-        (void)rmi_delay_add(&b->delay, p->arrival_us, media_us);
+        const int64_t late_us = rmi_delay_add(&b->delay, p->arrival_us, media_us);
+        rmi_delay_follow(&b->delay, p->arrival_us, late_us, rmi_audio_ceiling_us(b));
         rmi_drift_add(&b->drift, p->arrival_us, media_us);
         b->repair_rate -= b->repair_rate / REPAIR_MEMORY;
         b->carrier_ts = place->ts;

@@ -72,6 +72,8 @@ static inline int64_t rmi_audio_us(const struct rmi_audio_buffer *b, int64_t tic
 
 /* The delay to hold: the target, or more for the sake of lip sync. */
 int64_t rmi_audio_wanted_us(const struct rmi_audio_buffer *b);
+/* The most that may be held: what is configured, or what is wanted for lip sync. */
+int64_t rmi_audio_ceiling_us(const struct rmi_audio_buffer *b);
 /* Drops what a slot holds; it becomes `state`. */
 void rmi_audio_drop(struct rmi_audio_buffer *b, struct rmi_audio_slot *slot, enum rmi_audio_slot_state state);
 /* All packets up to `seq` are done: what was never seen counts as missed. */

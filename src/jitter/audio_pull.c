@@ -48,19 +48,30 @@ static struct rmi_audio_slot *head_of(struct rmi_audio_buffer *b) {
     return NULL;
 }
 
+/* Whether a packet is too late to be played while something better is here. When the newest is as late, the path has
+ * got longer: late sound is better than none, and what follows it will be no earlier. */
+static bool is_hopeless(struct rmi_audio_buffer *b, int64_t now_us, const struct rmi_audio_slot *head) {
+    const int64_t chunk_us = rmi_audio_us(b, b->config.chunk_ticks);
+    /* What was concealed already is not worth a delay over the ceiling. */
+    const int64_t over = b->playing && b->debt > 0 ? rmi_audio_us(b, head->duration) + chunk_us : HOPELESS_US;
+    const int64_t most = rmi_audio_ceiling_us(b) + over;
+    if (delay_of(b, now_us, head->ts) <= most)
+        return false;
+    /* When the newest is as late because the path has got longer, there will be nothing better: late sound is more than
+     * none. */
+    const bool newest_too = delay_of(b, now_us, rmi_audio_slot(b, b->newest_seq)->ts) > most;
+    return !(newest_too && rmi_delay_has_grown(&b->delay));
+}
+
 /* Drops what cannot or must not be played any more, and returns the first packet that can. */
 static struct rmi_audio_slot *playable_head(struct rmi_audio_buffer *b, int64_t now_us) {
-    const int64_t chunk_us = rmi_audio_us(b, b->config.chunk_ticks);
     struct rmi_audio_slot *head;
     while ((head = head_of(b)) != NULL) {
         const int64_t end = head->ts + head->duration;
         const bool overtaken = b->playing && end <= b->next_ts;
         /* A repair of what was filled in already would only lengthen the stream: what comes behind it is there. */
         const bool filled_in = b->playing && head->redundant && b->debt > 0 && end <= b->next_ts + b->debt;
-        const int64_t ceiling = rmi_max64(rmi_audio_wanted_us(b), b->config.max_delay_us);
-        /* What was concealed already is not worth a delay over the ceiling. */
-        const int64_t over = b->playing && b->debt > 0 ? rmi_audio_us(b, head->duration) + chunk_us : HOPELESS_US;
-        if (!overtaken && !filled_in && delay_of(b, now_us, head->ts) <= ceiling + over)
+        if (!overtaken && !filled_in && !is_hopeless(b, now_us, head))
             return head;
         if (b->playing && !overtaken) {
             b->debt = rmi_max64(b->debt - (end - b->next_ts), 0);

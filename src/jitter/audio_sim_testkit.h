@@ -30,6 +30,8 @@ struct audio_sim_config {
     int64_t max_delay_us;
     int64_t warm_up_us;            /* not counted */
     int64_t stall_at_us, stall_us; /* the network delivers nothing in between, then all at once */
+    /* A queue before a link: it fills within half its length, holds what is sent for as long, and empties in twice. */
+    int64_t queue_at_us, queue_for_us, queue_us;
 };
 
 struct audio_sim_result {

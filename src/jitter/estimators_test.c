@@ -79,8 +79,11 @@ static void quantiles_of_lateness(void **state) {
     assert_in_range(rmi_delay_quantile(&d, 0.99), RMI_MS(77), RMI_MS(81));
     assert_in_range(rmi_delay_quantile(&d, 0.5), RMI_MS(34), RMI_MS(46));
     assert_in_range(rmi_delay_earliest(&d, 0), RMI_SEC(100), RMI_SEC(100) + RMI_MS(1));
-    /* Then the network is quiet. */
-    for (int64_t i = 5000; i < 7000; i++)
+    /* Then the network is quiet: for seven seconds it is expected again, after nine it is not. */
+    for (int64_t i = 5000; i < 5340; i++)
+        rmi_delay_add(&d, RMI_SEC(100) + RMI_MS(20) * i, RMI_MS(20) * i);
+    assert_in_range(rmi_delay_quantile(&d, 0.99), RMI_MS(74), RMI_MS(81));
+    for (int64_t i = 5340; i < 5455; i++)
         rmi_delay_add(&d, RMI_SEC(100) + RMI_MS(20) * i, RMI_MS(20) * i);
     assert_int_equal(rmi_delay_quantile(&d, 0.99), 0);
 }
@@ -99,6 +102,39 @@ static void a_longer_path_is_not_jitter(void **state) {
         rmi_delay_add(&d, RMI_MS(20) * i, RMI_MS(20) * i);
     assert_int_equal(rmi_delay_earliest(&d, 0), 0);
     assert_int_equal(rmi_delay_quantile(&d, 0.99), 0);
+}
+
+static int64_t feed(struct rmi_delay *d, int64_t i, int64_t late_us, int64_t limit_us) {
+    const int64_t arrival = RMI_MS(20) * i + late_us;
+    rmi_delay_follow(d, arrival, rmi_delay_add(d, arrival, RMI_MS(20) * i), limit_us);
+    return rmi_delay_earliest(d, 0);
+}
+
+/* A step over what the caller waits for is followed within 60 ms; jitter over it is not, nor a burst after a stall. */
+static void a_path_longer_than_one_can_wait_is_followed(void **state) {
+    (void)state;
+    struct rmi_delay d = {.started = false};
+    struct rmi_prng prng;
+    rmi_prng_seed(&prng, 3);
+    for (int64_t i = 0; i < 1000; i++)
+        assert_int_equal(feed(&d, i, 0, RMI_MS(50)), 0);
+    for (int64_t i = 1000; i < 1003; i++)
+        assert_int_equal(feed(&d, i, RMI_MS(300), RMI_MS(50)), 0);
+    assert_true(rmi_delay_has_grown(&d));
+    assert_int_equal(feed(&d, 1003, RMI_MS(310), RMI_MS(50)), RMI_MS(300));
+    assert_int_equal(feed(&d, 1004, RMI_MS(300), RMI_MS(50)), RMI_MS(300));
+    assert_false(rmi_delay_has_grown(&d));
+    assert_int_equal(rmi_delay_quantile(&d, 0.99), 0); /* all of it is the path */
+    assert_int_equal(feed(&d, 1005, RMI_MS(120), RMI_MS(50)), RMI_MS(120));
+    assert_int_equal(feed(&d, 1006, 0, RMI_MS(50)), 0);
+    for (int64_t i = 1007; i < 1400; i++)
+        assert_int_equal(feed(&d, i, 0, RMI_MS(50)), 0);
+    for (int64_t i = 1400; i < 1415; i++) /* a stall of 300 ms */
+        assert_int_equal(feed(&d, i, RMI_MS(20) * (1415 - i), RMI_MS(50)), 0);
+    for (int64_t i = 1415; i < 20000; i++) { /* no packet comes in less, but some in hardly more */
+        const int64_t base = feed(&d, i, (int64_t)(chance(&prng) * 100000), RMI_MS(50));
+        assert_true(base < RMI_MS(20));
+    }
 }
 
 struct clock_case {
@@ -159,6 +195,7 @@ int main(void) {
         cmocka_unit_test(strange_packets_are_told_from_new_streams),
         cmocka_unit_test(quantiles_of_lateness),
         cmocka_unit_test(a_longer_path_is_not_jitter),
+        cmocka_unit_test(a_path_longer_than_one_can_wait_is_followed),
         cmocka_unit_test(clocks_are_measured_through_jitter),
         cmocka_unit_test(lines_need_points),
     };

@@ -5,7 +5,7 @@
 
 #define CALM_US RMI_SEC(4)
 #define ROUGH_US RMI_SEC(15)
-#define RECOVERY_US RMI_SEC(45) /* of the delay estimate: 40 s after the jitter (src/jitter/delay.c) */
+#define RECOVERY_US RMI_SEC(10) /* of the delay estimate: 8 s after the jitter (src/jitter/delay.h) */
 #define JITTER_US RMI_MS(30)    /* either way */
 #define CEILING_LOW_US RMI_MS(40)
 #define CEILING_HIGH_US RMI_MS(200)
