@@ -30,13 +30,20 @@ static void write_response(struct rmi_wr *w, uint32_t seq, uint32_t result) {
 
 /* ---- the answer to the peer's request to close its streams ---- */
 
-/* Ours of all of them is closed, or going to be with the request under way. */
+/* Ours of all of them is closed, or going to be with the request under way. True also when one, closed both ways, is
+ * about to be used again: a peer must know by then that it may be. */
 static bool all_followed(const struct rmi_sctp *a) {
-    for (size_t i = 0; i < RMI_SCTP_STREAMS; i++)
-        if (a->in[i] && a->in[i]->reset == RMI_SCTP_IN_UNANSWERED && a->out[i] && a->out[i]->resets_ahead < 0 &&
-            a->out[i]->reset != RMI_SCTP_RESET_REQUESTED)
-            return false;
-    return true;
+    bool all = true;
+    for (size_t i = 0; i < RMI_SCTP_STREAMS; i++) {
+        const struct rmi_sctp_stream_out *s = a->out[i];
+        if (!a->in[i] || a->in[i]->reset != RMI_SCTP_IN_UNANSWERED || !s)
+            continue;
+        if (s->resets_ahead < 0)
+            all = all && s->reset == RMI_SCTP_RESET_REQUESTED;
+        else if (!rmi_list_empty(&s->messages))
+            return true;
+    }
+    return all;
 }
 
 /* What is to be said now. "In progress" is not the last word. */

@@ -173,6 +173,39 @@ static void who_does_not_follow_answers_alone(void **state) {
     end(&w);
 }
 
+/* One request for two streams: ours of the one is closed before, and its id is used again while we have still to close
+ * the other. */
+static void nothing_new_goes_before_the_answer(void **state) {
+    (void)state;
+    struct world w;
+    begin(&w, false, true);
+    struct rmi_sctp *peer = w.p.end[0].a, *a = w.p.end[1].a;
+    assert_int_equal(rmi_sctp_reset_stream(a, w.p.now_us, OTHER), RM_OK);
+    run(&w, RMI_SEC(1));
+    memset(w.params, 0, sizeof w.params);
+    /* Its request for the first is under way, so that the next one names two. */
+    assert_int_equal(rmi_sctp_reset_stream(peer, w.p.now_us, STREAM + 4), RM_OK);
+    assert_int_equal(rmi_sctp_reset_stream(peer, w.p.now_us, STREAM), RM_OK);
+    assert_int_equal(rmi_sctp_reset_stream(peer, w.p.now_us, OTHER), RM_OK);
+    while (w.resets_in < 3) {
+        if (w.resets_in == 1 && a->reset_answer_held) /* the first: without waiting for the end of its time */
+            assert_int_equal(rmi_sctp_reset_stream(a, w.p.now_us, STREAM + 4), RM_OK);
+        assert_true(test_pair_step(&w.p, w.p.now_us + RMI_SEC(1)));
+    }
+    assert_true(a->reset_answer_held);
+    const uint64_t before = w.p.end[1].packets;
+    give(&w, 1, OTHER);
+    assert_false(a->reset_answer_held);
+    assert_int_equal(w.p.end[1].packets, before + 2); /* the answer, and then the new message */
+    const struct test_link *l = &w.p.end[1].out;
+    w.result = IN_PROGRESS;
+    note(&w, &l->heap[0]);
+    assert_int_equal(w.result, PERFORMED);
+    run(&w, RMI_SEC(1));
+    assert_int_equal(w.resets_out, 3);
+    end(&w);
+}
+
 /* aiortc 1.4: an id is used again as soon as the peer's own direction is closed, and a reset of ours that comes later
  * would close the new channel. */
 static void an_id_used_again_at_once_stays_open(void **state) {
@@ -290,6 +323,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_answer_comes_with_our_own_request),
         cmocka_unit_test(who_does_not_follow_answers_alone),
+        cmocka_unit_test(nothing_new_goes_before_the_answer),
         cmocka_unit_test(an_id_used_again_at_once_stays_open),
         cmocka_unit_test(what_was_sent_before_a_reset_is_waited_for),
     };
