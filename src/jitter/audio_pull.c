@@ -229,6 +229,9 @@ static void starve(struct rmi_audio_buffer *b, int64_t now_us, int64_t store, st
         b->stats.starved++;
     b->starving = true;
     conceal(b, rest_of_chunk(b, store), b->silence, out);
+    /* What is missing may still come, and be played as if no time had passed; then time must not go back. */
+    if (!b->silence)
+        out->timestamp = (uint32_t)b->next_ts;
 }
 
 /* Packets before `head` are missing, for `gap` ticks more. False: too little to fill. */

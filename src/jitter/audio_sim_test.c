@@ -31,7 +31,8 @@ struct sim {
     struct flight flights[IN_FLIGHT]; /* by arrival */
     size_t flying;
     int64_t sent, played, newest_arrival;
-    bool losing;
+    bool losing, timed;
+    uint32_t time; /* of the decision before */
     double store, gap;
 };
 
@@ -145,6 +146,10 @@ static void play_chunk(struct sim *s, int64_t now) {
             s->store = chunk;
             break;
         }
+        if (s->timed && s->c.keep_order && s->c.loss == 0) /* it may stand still */
+            assert_true((int32_t)(d.timestamp - s->time) >= 0);
+        s->timed = true;
+        s->time = d.timestamp;
         assert_true(d.duration > 0 && (int64_t)d.duration + d.stretch_ticks > 0);
         if (d.action == RMI_AUDIO_PLAY)
             note_play(s, now, &d);

@@ -182,6 +182,34 @@ static void a_nack_storm_is_no_amplifier(void **state) {
     kit_destroy(kit);
 }
 
+/* A path that has become 300 ms longer, for one who sends nothing and hears of no round trip: repairs tell him, and he
+ * no longer asks again and again for what is on its way; what is missed within a part of a round trip shares a message.
+ */
+static void repairs_tell_how_long_the_path_has_become(void **state) {
+    (void)state;
+    struct kit *kit = kit_create(26);
+    struct seen seen = {0};
+    uint32_t timestamp = 0;
+    for (int i = 0; i < 90; i++) { /* both know a round trip of 40 ms */
+        kit_video(kit, 0, 1, &timestamp);
+        kit_video(kit, 1, 1, &timestamp);
+    }
+    kit->delay_us = RMI_MS(170);
+    kit_video(kit, 0, 15, &timestamp);
+    kit->on_wire = watch_rtcp;
+    kit->ctx = &seen;
+    kit->loss_rtp = 300;
+    const struct rmi_rtp_stream_stats before = kit_stats(kit, 0).out[RMI_RTP_VIDEO];
+    kit_video(kit, 0, 30, &timestamp);
+    kit->loss_rtp = 0;
+    kit_run_for(kit, RMI_SEC(1));
+    const struct rmi_rtp_stream_stats after = kit_stats(kit, 0).out[RMI_RTP_VIDEO];
+    assert_true(after.retransmitted - before.retransmitted > 50);
+    assert_true(after.dropped - before.dropped < 100); /* it was 212 with the round trip of before */
+    assert_in_range(seen.nack, 1, 50);
+    kit_destroy(kit);
+}
+
 static void key_requests_are_few(void **state) {
     (void)state;
     struct kit *kit = kit_create(25);
@@ -416,6 +444,7 @@ int main(void) {
         cmocka_unit_test(without_rtx_nothing_is_sent_again),
         cmocka_unit_test(what_is_done_with_is_not_asked_for),
         cmocka_unit_test(a_nack_storm_is_no_amplifier),
+        cmocka_unit_test(repairs_tell_how_long_the_path_has_become),
         cmocka_unit_test(key_requests_are_few),
         cmocka_unit_test(a_pli_storm_is_coalesced),
         cmocka_unit_test(fir_where_pli_is_not_spoken),

@@ -24,6 +24,7 @@
 #define RTPS_RTT_UNKNOWN_US RMI_MS(100)  /* until a report says better */
 #define RTPS_RTT_LEAST_US RMI_MS(5)      /* below, timers and not paths decide when packets come */
 #define RTPS_RTT_MOST_US RMI_SEC(1)      /* above, a repair comes too late for a conversation */
+#define RTPS_FRESH_US RMI_SEC(2)         /* queues come and go in less */
 #define RTPS_NACK_REORDER_US RMI_MS(5)   /* grace for packets that overtook each other, before they are asked for */
 #define RTPS_SEEN_WINDOW 1024            /* numbers of which we know whether they came: three seconds of 720p */
 #define RTPS_FRAMES_PER_S_LEAST 8        /* sound: packets of 120 ms at most (RFC 7587 4.2) */
@@ -192,9 +193,11 @@ struct rmi_rtp_session {
     int64_t twcc_at;   /* next feedback */
     int64_t report_at; /* next report; RMI_NEVER before the first packet */
     int64_t reported_us;
-    unsigned reports; /* so far, up to the number of early ones */
-    bool ended;       /* BYE was said */
-    int64_t rtt_us;   /* smoothed; 0: unknown */
+    unsigned reports;     /* so far, up to the number of early ones */
+    bool ended;           /* BYE was said */
+    int64_t rtt_us;       /* smoothed; 0: unknown */
+    int64_t fresh_rtt_us; /* follows a queue that fills; 0: unknown */
+    int64_t fresh_us;     /* when it was seen */
     struct rmi_rtp_session_stats stats;
     struct rtps_pace pace;
     struct rtps_red red;
@@ -216,6 +219,12 @@ static inline uint8_t *rtps_room(struct rmi_rtp_session *s) {
 static inline int64_t rtps_repair_rtt(const struct rmi_rtp_session *s) {
     int64_t rtt = s->rtt_us ? s->rtt_us : RTPS_RTT_UNKNOWN_US;
     return rmi_min64(rmi_max64(rtt, RTPS_RTT_LEAST_US), RTPS_RTT_MOST_US);
+}
+/* For when to ask again: too soon only adds to the queue that the answer waits in. */
+static inline int64_t rtps_fresh_rtt(const struct rmi_rtp_session *s, int64_t now_us) {
+    if (s->fresh_rtt_us == 0 || now_us - s->fresh_us > RTPS_FRESH_US)
+        return rtps_repair_rtt(s);
+    return rmi_min64(rmi_max64(s->fresh_rtt_us, RTPS_RTT_LEAST_US), RTPS_RTT_MOST_US);
 }
 static inline uint32_t rtps_clock(enum rmi_rtp_kind kind) {
     return kind == RMI_RTP_AUDIO ? RTPS_CLOCK_AUDIO : RTPS_CLOCK_VIDEO;
@@ -280,6 +289,8 @@ void rtps_ecn_input(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_
 void rtps_ecn_feedback(struct rmi_rtp_session *s, int64_t now_us, unsigned packets, unsigned lost);
 
 /* rtp_session_rtcp.c */
+/* A round trip was seen: of a report, of feedback, or from a request to its repair. */
+void rtps_note_fresh_rtt(struct rmi_rtp_session *s, int64_t now_us, int64_t sample_us);
 void rtps_input_rtcp(struct rmi_rtp_session *s, int64_t now_us, const uint8_t *data, size_t len);
 
 /* The remote needs a key frame of ours. */

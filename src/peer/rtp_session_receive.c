@@ -147,12 +147,22 @@ static int find_line(const struct rmi_rtp_session *s, const struct rmi_rtp_packe
 
 /* ---- packets ---- */
 
+/* A repair tells of the round trip where feedback does not, for who sends nothing himself. */
+static void note_answer(struct rmi_rtp_session *s, int64_t now_us, const struct rtps_in *in, uint16_t seq) {
+    const int64_t us = rmi_nack_answer_us(&in->nack, seq, now_us, rtps_fresh_rtt(s, now_us) / 2);
+    if (us > 0)
+        rtps_note_fresh_rtt(s, now_us, us);
+}
+
 static void deliver(struct rmi_rtp_session *s, int64_t now_us, struct rtps_in *in, const struct rtps_codec *codec,
                     const struct rmi_rtp_packet *p, const struct rmi_rtp_ext_values *ext, bool repaired) {
     note_seen(in, p->seq);
     /* Of sound nothing is sent again but copies. */
-    if ((codec->feedback & RMI_FB_NACK) && (codec->format != RMI_PAYLOAD_OPUS || codec->rtx_recv != RMI_SDP_NO_PT))
+    if ((codec->feedback & RMI_FB_NACK) && (codec->format != RMI_PAYLOAD_OPUS || codec->rtx_recv != RMI_SDP_NO_PT)) {
+        if (repaired && codec->format != RMI_PAYLOAD_OPUS) /* copies of sound come unasked, too */
+            note_answer(s, now_us, in, p->seq);
         rmi_nack_input(&in->nack, p->seq, now_us);
+    }
     in->last_us = now_us;
     in->stats.format = codec->format;
     const struct rmi_rtp_in packet = {.kind = s->line[in->line].kind,

@@ -12,6 +12,13 @@
 /* A retry sooner than the answer can be here would be refused (once in a round trip), so it waits a little longer. */
 #define RETRY_SLACK_DIVISOR 4
 #define RETRY_SLACK_US RMI_MS(5)
+/* One message for all that is missed within a part of a round trip, by which a repair may be later: at most 200 a
+ * second on a short path, 20 in a queue of half a second. */
+#define APART_PART 8
+#define APART_LEAST_US RMI_MS(5)
+#define APART_MOST_US RMI_MS(50)
+/* Pictures stand still for no longer before their receiver asks for a key frame (jitter/video_settle.c). */
+#define PICTURES_WORTH_US RMI_MS(500)
 /* Where so much of what we send is lost, requests are sent twice: 80 bytes more, and of 10 % lost both ways every tenth
  * repair fails instead of every fifth. Whoever has answered the first one leaves the second. */
 #define ECHO_LOSS 0.02
@@ -155,9 +162,9 @@ static bool begin_feedback(struct rmi_rtp_session *s, struct rmi_wr *w, const st
 /* Sound whose moment would be over is not asked for: each number behind the newest is a frame late, and its copy takes
  * a round trip. That it then waits for the next frame to come with is made up for by the buffer, which plays what is
  * late by less than a frame. */
-static void forget_late_sound(const struct rmi_rtp_session *s, struct rtps_in *in) {
-    const int64_t left_us = s->config.sound_wait_us - RTPS_NACK_REORDER_US - rtps_repair_rtt(s);
-    int64_t back = s->rtt_us && in->frame_us ? rmi_max64(left_us / in->frame_us, 0) : 0;
+static void forget_late_sound(const struct rmi_rtp_session *s, int64_t now_us, struct rtps_in *in) {
+    const int64_t left_us = s->config.sound_wait_us - RTPS_NACK_REORDER_US - rtps_fresh_rtt(s, now_us);
+    int64_t back = s->fresh_rtt_us && in->frame_us ? rmi_max64(left_us / in->frame_us, 0) : 0;
     back = rmi_min64(back, RMI_NACK_MAX);
     rmi_nack_forget_before(&in->nack, (uint16_t)(in->nack.newest - back));
 }
@@ -166,12 +173,14 @@ void rtps_send_nacks(struct rmi_rtp_session *s, int64_t now_us, enum rmi_rtp_kin
     struct rtps_in *in = &s->in[kind];
     const struct rtps_line *own = own_line(s);
     uint16_t seq[RMI_NACK_MAX];
-    const int64_t rtt = rtps_repair_rtt(s);
+    const int64_t rtt = rtps_fresh_rtt(s, now_us);
     int64_t retry_us = rtt + rtt / RETRY_SLACK_DIVISOR + RETRY_SLACK_US;
     if (kind == RMI_RTP_AUDIO) {
-        forget_late_sound(s, in);
+        forget_late_sound(s, now_us, in);
         retry_us += in->frame_us;
     }
+    in->nack.config.worth_us = kind == RMI_RTP_VIDEO ? PICTURES_WORTH_US : 0;
+    in->nack.config.apart_us = rmi_min64(rmi_max64(rtt / APART_PART, APART_LEAST_US), APART_MOST_US);
     in->nack.config.echo_us = s->red.loss >= ECHO_LOSS ? ECHO_US : 0;
     const size_t n = rmi_nack_due(&in->nack, now_us, retry_us, seq, RMI_NACK_MAX);
     for (size_t done = 0; in->has_ssrc && done < n;) {

@@ -6,8 +6,21 @@
 #define FRACTION_ONE 256.0
 #define RTT_SMOOTHING 8 /* as TCP's (RFC 6298 2.3) */
 
-static void note_rtt(struct rmi_rtp_session *s, int64_t sample_us) {
+/* Feedback comes twenty times a second: up within two, down within half a second. */
+#define FRESH_RISE 2
+#define FRESH_FALL 8
+
+void rtps_note_fresh_rtt(struct rmi_rtp_session *s, int64_t now_us, int64_t sample_us) {
+    const bool fresh = s->fresh_rtt_us != 0 && now_us - s->fresh_us <= RTPS_FRESH_US;
     sample_us = rmi_max64(sample_us, 1); /* 0 says that it is unknown */
+    const int64_t off = sample_us - s->fresh_rtt_us;
+    s->fresh_rtt_us = fresh ? s->fresh_rtt_us + off / (off > 0 ? FRESH_RISE : FRESH_FALL) : sample_us;
+    s->fresh_us = now_us;
+}
+
+static void note_rtt(struct rmi_rtp_session *s, int64_t now_us, int64_t sample_us) {
+    rtps_note_fresh_rtt(s, now_us, sample_us);
+    sample_us = rmi_max64(sample_us, 1);
     s->rtt_us = s->rtt_us ? s->rtt_us + (sample_us - s->rtt_us) / RTT_SMOOTHING : sample_us;
 }
 
@@ -25,7 +38,7 @@ static void input_reports(struct rmi_rtp_session *s, int64_t now_us, const struc
             o->stats.fraction_lost = r->fraction_lost / FRACTION_ONE;
             o->stats.jitter_us = (int64_t)r->jitter * RTPS_US_PER_S / rtps_clock((enum rmi_rtp_kind)k);
             if (rmi_rtcp_round_trip_us(now_middle, r, &rtt))
-                note_rtt(s, rtt);
+                note_rtt(s, now_us, rtt);
             if (k == RMI_RTP_AUDIO)
                 rtps_red_report(s, now_us, r);
             rtps_pace_report(s, now_us, (enum rmi_rtp_kind)k, r, rtt);
@@ -101,6 +114,14 @@ static void input_fir(struct rmi_rtp_session *s, int64_t now_us, const struct rm
     }
 }
 
+/* Feedback ends with the newest packet that came, and is sent soon after it. */
+static void note_feedback(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_twcc_reader *feedback) {
+    const uint16_t seq = (uint16_t)(feedback->base_seq + feedback->count - 1);
+    const struct rmi_cc_flight *flight = &s->pace.history.slot[seq % RMI_CC_HISTORY];
+    if (feedback->count > 0 && flight->seq == seq && flight->sent_us != 0)
+        rtps_note_fresh_rtt(s, now_us, now_us - flight->sent_us);
+}
+
 static rm_err input_item(struct rmi_rtp_session *s, int64_t now_us, const struct rmi_rtcp_item *item) {
     struct rmi_twcc_reader twcc;
     switch (item->kind) {
@@ -131,6 +152,7 @@ static rm_err input_item(struct rmi_rtp_session *s, int64_t now_us, const struct
         if (rmi_twcc_begin(&twcc, item) != RM_OK)
             return RM_E_PARSE;
         s->stats.twcc_received++;
+        note_feedback(s, now_us, &twcc);
         rtps_pace_feedback(s, now_us, &twcc);
         break;
     case RMI_RTCP_ECN:

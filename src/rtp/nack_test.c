@@ -133,6 +133,86 @@ static void requests_have_echoes(void **state) {
     assert_true(rmi_nack_take_gave_up(&n));
 }
 
+/* What is missed soon after a message waits for the next one; the first waits for nothing. */
+static void requests_are_joined(void **state) {
+    (void)state;
+    const struct rmi_nack_config config = {.tries = 4, .apart_us = 20};
+    struct rmi_nack n;
+    uint16_t seq[8];
+    rmi_nack_init(&n, &config);
+    rmi_nack_input(&n, 0, 1000);
+    rmi_nack_input(&n, 2, 1000);
+    assert_int_equal(rmi_nack_due(&n, 1000, RTT, seq, 8), 1);
+    rmi_nack_input(&n, 4, 1005);
+    rmi_nack_input(&n, 6, 1010);
+    rmi_nack_input(&n, 9, 1015);
+    assert_int_equal(rmi_nack_next_deadline(&n), 1020);
+    assert_int_equal(rmi_nack_due(&n, 1019, RTT, seq, 8), 0);
+    assert_int_equal(rmi_nack_due(&n, 1020, RTT, seq, 8), 4);
+    assert_true(seq[0] == 3 && seq[1] == 5 && seq[2] == 7 && seq[3] == 8);
+    assert_int_equal(rmi_nack_next_deadline(&n), 1000 + RTT);
+}
+
+static void what_cannot_come_in_time_is_given_up(void **state) {
+    (void)state;
+    const struct rmi_nack_config config = {.tries = 10, .worth_us = RMI_MS(100)};
+    struct rmi_nack n;
+    uint16_t seq[8];
+    rmi_nack_init(&n, &config);
+    rmi_nack_input(&n, 0, 0);
+    rmi_nack_input(&n, 2, 0);
+    assert_int_equal(rmi_nack_due(&n, 0, RTT, seq, 8), 1);
+    assert_int_equal(rmi_nack_due(&n, RTT, RTT, seq, 8), 1);
+    assert_false(rmi_nack_take_gave_up(&n));
+    assert_int_equal(rmi_nack_due(&n, 2 * RTT, RTT, seq, 8), 0); /* here after 120 ms at best */
+    assert_true(rmi_nack_take_gave_up(&n));
+    assert_true(rmi_nack_next_deadline(&n) == RMI_NEVER);
+    rmi_nack_input(&n, 4, RMI_SEC(1)); /* the way has got too long for any */
+    assert_int_equal(rmi_nack_due(&n, RMI_SEC(1), RMI_MS(101), seq, 8), 0);
+    assert_true(rmi_nack_take_gave_up(&n));
+}
+
+/* Nine of ten lost for long: no more is asked for than comes, and whoever waits for its turn is not polled for. */
+static void a_storm_of_losses_is_not_answered_by_one_of_requests(void **state) {
+    (void)state;
+    const struct rmi_nack_config config = {.tries = 10, .apart_us = RMI_MS(10)};
+    static struct rmi_nack n;
+    uint16_t seq[RMI_NACK_MAX];
+    uint64_t came = 0, asked = 0, messages = 0, wakes = 0;
+    int64_t now = 0;
+    rmi_nack_init(&n, &config);
+    for (uint32_t i = 0; i < 20000; i += 10, now += RMI_MS(10)) {
+        rmi_nack_input(&n, (uint16_t)i, now);
+        came++;
+        while (rmi_nack_next_deadline(&n) <= now) {
+            const size_t k = rmi_nack_due(&n, now, RTT, seq, RMI_NACK_MAX);
+            asked += k;
+            messages += k > 0;
+            wakes++;
+        }
+    }
+    assert_true(asked <= came + RMI_NACK_MAX && asked > came / 2);
+    assert_true(messages <= came && wakes <= came + 1);
+}
+
+/* Only an answer that can be told from others is timed. */
+static void answers_are_timed(void **state) {
+    (void)state;
+    struct rmi_nack n;
+    uint16_t seq[8];
+    fresh(&n, 0, 4);
+    rmi_nack_input(&n, 0, 0);
+    rmi_nack_input(&n, 3, 0);
+    assert_int_equal(rmi_nack_answer_us(&n, 1, 10, RTT / 2), 0);
+    assert_int_equal(rmi_nack_due(&n, 10, RTT, seq, 8), 2);
+    assert_int_equal(rmi_nack_answer_us(&n, 1, 25, RTT / 2), 15);
+    assert_int_equal(rmi_nack_answer_us(&n, 7, 25, RTT / 2), 0);
+    rmi_nack_input(&n, 1, 25);
+    assert_int_equal(rmi_nack_due(&n, 10 + RTT, RTT, seq, 8), 1);
+    assert_int_equal(rmi_nack_answer_us(&n, 2, 2 * RTT + 10, RTT / 2), 0);
+    assert_int_equal(rmi_nack_answer_us(&n, 2, RTT + 20, RTT / 2), RTT + 10); /* to the second it would be too soon */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_gap_is_asked_for_at_once_and_again_after_a_round_trip),
@@ -142,6 +222,10 @@ int main(void) {
         cmocka_unit_test(the_past_can_be_forgotten),
         cmocka_unit_test(hostile_numbers_keep_the_list_in_shape),
         cmocka_unit_test(requests_have_echoes),
+        cmocka_unit_test(requests_are_joined),
+        cmocka_unit_test(what_cannot_come_in_time_is_given_up),
+        cmocka_unit_test(a_storm_of_losses_is_not_answered_by_one_of_requests),
+        cmocka_unit_test(answers_are_timed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
