@@ -7,7 +7,7 @@ import zlib
 
 from aiortc_peer import Peer
 
-DATA_S = 20
+DATA_S = 30
 LOSSY_TRIES, LOSSY_S = 15, 1
 UNREPEATED_MAX = 16384  # as in data_peer.c
 SIZES = [1, 0, 2, 1000, 1163, 1200, 16384, 65535, 65536]  # the largest that aiortc takes itself

@@ -20,8 +20,8 @@ RATE = 48000
 CHUNK = RATE // 50  # 20 ms
 FPS = 15
 PICTURES = 45
-SOUND_S = 3
-MEDIA_S = 15  # to receive so much
+SOUND_S = 6  # twelve markers, of which four are wanted: a busy machine lets aiortc send with gaps
+MEDIA_S = 30  # to receive so much
 
 
 class Paced(MediaStreamTrack):

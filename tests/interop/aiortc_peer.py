@@ -15,7 +15,7 @@ from aiortc.sdp import candidate_from_sdp
 from websocket_client import Signaling
 
 ME, REMOTE = "page", "rm"
-CONNECT_S = 10
+CONNECT_S = 40  # the other side may have to start first, on a busy machine
 MEDIA_S = 2.5
 
 

@@ -3,7 +3,7 @@
 
 import {BROWSER_ARGUMENTS, FAKE_DEVICES, browserTest, check, equal, servePage} from './harness.mjs';
 
-const WAIT_MS = 10000;
+const WAIT_MS = 20000;
 const PICTURES = 20;
 const SAMPLES = 48000; /* a second */
 

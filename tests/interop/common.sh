@@ -86,6 +86,9 @@ run_browser_test() {
     wait $!
 }
 
+# Seconds until a process that is started has to be there: on a busy machine Python alone needs ten for its imports.
+START_S=40
+
 # wait_for SECONDS COMMAND...: polls until the command succeeds.
 wait_for() {
     local end=$((SECONDS + $1))
@@ -100,7 +103,7 @@ wait_for() {
 start_signal() {
     "$RMRTC" signal --listen 127.0.0.1:0 "$@" >"$tmp/signal" 2>"$tmp/signal.err" </dev/null &
     pids+=($!)
-    wait_for 5 grep -q listening "$tmp/signal" || {
+    wait_for "$START_S" grep -q listening "$tmp/signal" || {
         echo "not ok signaling: rmrtc signal does not listen: $(cat "$tmp/signal.err")"
         exit 1
     }
@@ -113,7 +116,7 @@ start_serve() {
         </dev/null &
     serve_pid=$!
     pids+=("$serve_pid")
-    wait_for 5 grep -q listening "$tmp/serve" || {
+    wait_for "$START_S" grep -q listening "$tmp/serve" || {
         echo "not ok serve: rmrtc serve does not listen: $(cat "$tmp/serve.err")"
         exit 1
     }
@@ -124,7 +127,7 @@ start_serve() {
 start_join() {
     local room=$1
     shift
-    "$RMRTC" join "$url" --room "$room" --peer-id rm --json --duration 25 "$@" >"$tmp/$room.json" 2>"$tmp/$room.err" \
+    "$RMRTC" join "$url" --room "$room" --peer-id rm --json --duration 90 "$@" >"$tmp/$room.json" 2>"$tmp/$room.err" \
         </dev/null &
     join_pid=$!
     pids+=("$join_pid")
@@ -164,7 +167,7 @@ run_both() {
     local room code
     room=$2-offers
     start_join "$room"
-    wait_for 5 grep -q '"signaling":"ready"' "$tmp/$room.json" || not_ok "$room" "rmrtc did not join the room"
+    wait_for "$START_S" grep -q '"signaling":"ready"' "$tmp/$room.json" || not_ok "$room" "rmrtc did not join the room"
     "$1" "$room" offer
     judge "$room" $? "$3"
 
@@ -172,7 +175,7 @@ run_both() {
     "$1" "$room" answer &
     local peer_pid=$!
     pids+=("$peer_pid")
-    wait_for 10 grep -q announced "$tmp/$room.peer" || not_ok "$room" "the peer did not join the room"
+    wait_for "$START_S" grep -q announced "$tmp/$room.peer" || not_ok "$room" "the peer did not join the room"
     start_join "$room"
     wait "$peer_pid"
     judge "$room" $? "$3"
@@ -188,13 +191,13 @@ run_data() {
             "$1" "$room" answer &
             peer_pid=$!
             pids+=("$peer_pid")
-            wait_for 10 grep -q announced "$tmp/$room.peer" || not_ok "$room" "the peer did not join the room"
+            wait_for "$START_S" grep -q announced "$tmp/$room.peer" || not_ok "$room" "the peer did not join the room"
         fi
-        timeout -k 2 90 "$DATA_PEER" "$url" "$room" "${@:3}" >"$tmp/$room.data" 2>"$tmp/$room.err" </dev/null &
+        timeout -k 2 120 "$DATA_PEER" "$url" "$room" "${@:3}" >"$tmp/$room.data" 2>"$tmp/$room.err" </dev/null &
         join_pid=$!
         pids+=("$join_pid")
         if [ $role = offer ]; then
-            wait_for 5 grep -q ready "$tmp/$room.data" || not_ok "$room" "data_peer did not join the room"
+            wait_for "$START_S" grep -q ready "$tmp/$room.data" || not_ok "$room" "data_peer did not join the room"
             "$1" "$room" offer &
             peer_pid=$!
             pids+=("$peer_pid")
@@ -290,14 +293,14 @@ run_media() {
     shift 4
     if [ "$role" = offer ]; then
         start_join "$room" "${options[@]}"
-        wait_for 5 grep -q '"signaling":"ready"' "$tmp/$room.json" || not_ok "$room" "rmrtc did not join the room"
+        wait_for "$START_S" grep -q '"signaling":"ready"' "$tmp/$room.json" || not_ok "$room" "rmrtc did not join the room"
         "$peer" "$room" offer "$codec"
         code=$?
     else
         "$peer" "$room" answer "$codec" &
         local peer_pid=$!
         pids+=("$peer_pid")
-        wait_for 10 grep -q announced "$tmp/$room.peer" || not_ok "$room" "the peer did not join the room"
+        wait_for "$START_S" grep -q announced "$tmp/$room.peer" || not_ok "$room" "the peer did not join the room"
         start_join "$room" "${options[@]}"
         wait "$peer_pid"
         code=$?

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-#define PATIENCE_MS 20000
+#define PATIENCE_MS 30000
 #define LOSSY_TRIES 15
 #define LOSSY_MS 1000
 /* Without retransmissions every packet of a message has to arrive: 225 of them overflow a browser's socket now and

@@ -9,7 +9,7 @@ import {createInterface} from 'node:readline';
 import {join} from 'node:path';
 
 const RMRTC = process.env.RMRTC ?? 'build/bin/rmrtc';
-const CASE_MS = 30000;
+const CASE_MS = 60000;
 const LAUNCH_MS = 20000;
 const READY_MS = 15000; /* on a busy machine */
 const children = new Set();

@@ -9,8 +9,9 @@ import {
 } from './page_house.mjs';
 
 const ARGUMENTS = [...BROWSER_ARGUMENTS, ...FAKE_DEVICES];
-const CASE_MS = 60000; /* two or three pages that encode and decode in software, on a machine that may be busy */
+const CASE_MS = 100000; /* two or three pages that encode and decode in software, on a machine that may be busy */
 const SAME_PICTURE = 20;  /* mean difference, of 255, of what is sent and shown; other people's pictures differ by more */
+const LOOKS = 5;            /* at two moving pictures that are compared */
 const COLOURS_MIN = 40;   /* of 32768, in one picture of a test pattern */
 
 let browser, server, interop_page;
@@ -33,9 +34,14 @@ const cases = {
         const heard = [await sounds(alice, 'bob'), await sounds(bob, 'alice'), await sounds(bob, 'bob')];
         const numbers = [await figures(alice, 'bob'), await figures(bob, 'alice')];
         /* What is shown of alice is what alice sends, and not bob. */
-        const [own, shown, other] = await Promise.all([look(alice, 'alice'), look(bob, 'alice'), look(bob, 'bob')]);
-        check(difference(own, shown) < SAME_PICTURE, `alice looks different at bob's: ${difference(own, shown)}`);
-        check(difference(own, shown) < difference(own, other), 'alice looks like bob');
+        const looks = [];
+        for (let i = 0; i < LOOKS; i++)
+            looks.push(await Promise.all([look(alice, 'alice'), look(bob, 'alice'), look(bob, 'bob')]));
+        /* The nearest of several moments: pictures move, and a busy machine looks at the two of a pair at different times. */
+        const nearest = (k) => Math.min(...looks.flatMap(([own]) => looks.map((l) => difference(own, l[k]))));
+        const [shown, other] = [nearest(1), nearest(2)];
+        check(shown < SAME_PICTURE, `alice looks different at bob's: ${shown}`);
+        check(shown < other / 2, `alice looks like bob: ${shown}, ${other}`);
         equal(await stat(bob, 'bob', 'resolution'), '640×360', 'the size of the own picture');
         const png = await alice.screenshot({path: process.env.RM_PAGE_PNG});
         const boxes = await alice.locator('.tile video').evaluateAll((all) => all.map((v) => {

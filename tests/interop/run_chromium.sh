@@ -5,4 +5,4 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 require_rmrtc chromium
 require_chromium chromium
-run_browser_test 120 chromium_test.mjs "$@"
+run_browser_test 240 chromium_test.mjs "$@"

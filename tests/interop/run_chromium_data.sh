@@ -6,4 +6,4 @@
 require_rmrtc chromium-data
 require_data_peer chromium-data
 require_chromium chromium-data
-run_browser_test 140 chromium_data_test.mjs "$@"
+run_browser_test 240 chromium_data_test.mjs "$@"

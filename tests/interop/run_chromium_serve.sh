@@ -6,5 +6,5 @@
 require_rmrtc chromium-serve
 require_chromium chromium-serve
 start_serve
-run_browser_test 120 chromium_serve_test.mjs "$url" "$@" || failed=1
+run_browser_test 240 chromium_serve_test.mjs "$url" "$@" || failed=1
 exit "$failed"

@@ -21,14 +21,14 @@ cp -r "$here/pion_peer" "$tmp/go/src/"
     echo "not ok pion: the peer does not build: $(head -n 5 "$tmp/go.out" | tr '\n' ' ')"
     exit 1
 }
-peer() { timeout -k 2 20 "$tmp/pion_peer" "$url" "$1" "$2" >"$tmp/$1.peer" 2>"$tmp/$1.peer.err" </dev/null; }
-media_peer() { timeout -k 2 30 "$tmp/pion_peer" "$url" "$1" "$2" "$3" >"$tmp/$1.peer" 2>"$tmp/$1.peer.err" </dev/null; }
+peer() { timeout -k 2 60 "$tmp/pion_peer" "$url" "$1" "$2" >"$tmp/$1.peer" 2>"$tmp/$1.peer.err" </dev/null; }
+media_peer() { timeout -k 2 80 "$tmp/pion_peer" "$url" "$1" "$2" "$3" >"$tmp/$1.peer" 2>"$tmp/$1.peer.err" </dev/null; }
 start_signal
 version=$(dpkg-query -W -f '${Version}' golang-github-pion-webrtc.v3-dev 2>/dev/null)
 echo "# Pion ${version:-of an unknown version}"
 run_both peer pion 60 # 2.5 s of 20 ms frames are 125; rmrtc's last line may be a second old
 require_data_peer pion-data
-data_peer() { timeout -k 2 90 "$tmp/pion_peer" "$url" "$1" "$2" data >"$tmp/$1.peer" 2>"$tmp/$1.peer.err" </dev/null; }
+data_peer() { timeout -k 2 120 "$tmp/pion_peer" "$url" "$1" "$2" data >"$tmp/$1.peer" 2>"$tmp/$1.peer.err" </dev/null; }
 run_data data_peer pion 65535 # Pion 3 reads into so many bytes, although it announces one more
 require_media_check pion-media
 draw_media

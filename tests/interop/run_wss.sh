@@ -20,7 +20,7 @@ port=$(sed -E 's/.*:([0-9]+).*/\1/' <<<"$url")
 
 "$RMRTC" join "$url" --ca "$tmp/ca.pem" --token sesame --room r1 --peer-id a >"$tmp/a" 2>&1 &
 pids+=($!)
-wait_for 5 grep -q "signaling ready" "$tmp/a"
+wait_for "$START_S" grep -q "signaling ready" "$tmp/a"
 if timeout 20 "$RMRTC" join "$url" --ca "$tmp/ca.pem" --token sesame --room r1 --peer-id b --until-connected 1 --duration 10 --json >"$tmp/b" 2>&1 &&
     tail -n 1 "$tmp/b" | grep -q '"state":"connected"'; then
     ok "wss: two peers connect over a verified server"
