@@ -104,7 +104,7 @@ void rmi_ep_data_step(struct rmi_endpoint *ep, struct rmi_ep_peer *p) {
     if (err) {
         rmi_log(ep->config.log, RMI_LOG_SCTP, RM_LOG_ERROR, "peer=%s no data channels: %s", p->id, rm_strerror(err));
         rmi_ep_data_close(p);
-        p->no_channels = true;
+        p->no_channels = err != RM_E_NO_MEMORY; /* which there may be at the next packet */
         return;
     }
     rmi_pc_on_data(p->pc, on_data, p);

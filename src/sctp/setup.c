@@ -184,8 +184,8 @@ void rmi_sctp_on_init_ack(struct rmi_sctp *a, int64_t now_us, const struct rmi_s
         return;
     }
     uint8_t *echo = malloc(peer.cookie_len);
-    if (!echo) {
-        rmi_sctp_fail(a, RM_E_NO_MEMORY, "no memory for the peer's cookie");
+    if (!echo) { /* as lost: INIT is sent again */
+        a->stats.drops++;
         return;
     }
     memcpy(echo, peer.cookie, peer.cookie_len);

@@ -64,6 +64,7 @@ rm_err rmi_sig_client_create(const struct rmi_sig_client_config *config, struct 
     rmi_list_init(&c->events);
     rmi_list_init(&c->pending);
     rmi_list_init(&c->held);
+    rmi_list_init(&c->spares);
     c->config = *config;
     strcpy(c->id, config->peer_id);
     strcpy(c->room, config->room ? config->room : "");
@@ -74,7 +75,7 @@ rm_err rmi_sig_client_create(const struct rmi_sig_client_config *config, struct 
     rmi_rng_fill(&c->config.rng, instance, sizeof instance);
     for (size_t i = 0; i < sizeof instance; i++)
         snprintf(c->instance + 2 * i, 3, "%02x", instance[i]);
-    if (config->token && !(c->token = strdup(config->token))) {
+    if (rmi_sig_make_spares(c) || (config->token && !(c->token = strdup(config->token)))) {
         rmi_sig_client_destroy(&c);
         return RM_E_NO_MEMORY;
     }
@@ -93,6 +94,9 @@ void rmi_sig_client_destroy(struct rmi_sig_client **client) {
     rmi_sig_list_clear(&c->output);
     RMI_LIST_FOREACH (at, next, &c->events) {
         free(RMI_CONTAINER_OF(at, struct event_node, node));
+    }
+    RMI_LIST_FOREACH (spare, following, &c->spares) {
+        free(RMI_CONTAINER_OF(spare, struct event_node, node));
     }
     if (c->current_output)
         free(c->current_output->text);
@@ -251,10 +255,14 @@ void rmi_sig_client_announced(struct rmi_sig_client *c, int64_t now_us, const js
     c->was_ready = true;
     c->ready_since = now_us;
     set_state(c, RMI_SIG_READY, RM_OK, c->dialect->name);
-    rmi_sig_emit(
-        c,
-        &(struct rmi_sig_event){
-            .type = RMI_SIG_EV_ANNOUNCED, .state = c->state, .others = others, .others_count = n, .mline_index = -1});
+    if (!rmi_sig_emit(c, &(struct rmi_sig_event){.type = RMI_SIG_EV_ANNOUNCED,
+                                                 .state = c->state,
+                                                 .others = others,
+                                                 .others_count = n,
+                                                 .mline_index = -1})) {
+        drop_socket(c, now_us, RM_E_NO_MEMORY, "no memory for who is in the room"); /* asked again */
+        return;
+    }
     /* Now those that came before the reply, in their order; none of them can add to the list again. */
     struct rmi_list held = c->held;
     if (rmi_list_empty(&c->held))
@@ -413,7 +421,7 @@ rm_err rmi_sig_client_poll_output(struct rmi_sig_client *c, const char **text, s
 }
 
 rm_err rmi_sig_client_poll_event(struct rmi_sig_client *c, struct rmi_sig_event *ev) {
-    free(c->current_event);
+    rmi_sig_event_free(c, c->current_event);
     c->current_event = NULL;
     struct rmi_list *at = rmi_list_pop_front(&c->events);
     if (!at)

@@ -24,6 +24,7 @@ struct text_node {
 
 struct event_node {
     struct rmi_list node;
+    bool spare; /* goes back to the spare ones */
     struct rmi_sig_event ev;
     const char *others[]; /* ev.others_count of them; then the strings */
 };
@@ -58,6 +59,7 @@ struct rmi_sig_client {
     int64_t ready_since;
 
     struct rmi_list output, events, pending, held;
+    struct rmi_list spares; /* for what the client itself has to say: it must not be lost without memory */
     size_t output_count, event_count, pending_count, held_count, held_bytes;
     struct text_node *current_output;
     struct event_node *current_event;
@@ -70,7 +72,10 @@ void rmi_sig_client_announce_refused(struct rmi_sig_client *c, int64_t now_us, i
                                      bool taken);
 
 /* client_queue.c */
-void rmi_sig_emit(struct rmi_sig_client *c, const struct rmi_sig_event *ev);
+/* False: it is lost, as there is no memory, or the peers say too much. */
+bool rmi_sig_emit(struct rmi_sig_client *c, const struct rmi_sig_event *ev);
+rm_err rmi_sig_make_spares(struct rmi_sig_client *c);
+void rmi_sig_event_free(struct rmi_sig_client *c, struct event_node *node); /* accepts NULL */
 void rmi_sig_emit_failed(struct rmi_sig_client *c, enum rmi_sig_request request, const char *peer, rm_err err,
                          int64_t code, const char *text);
 /* Takes `text`. */

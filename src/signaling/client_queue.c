@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SPARES 4                    /* of one call: a socket closes, the state, another opens */
+#define SPARE_BYTES (MAX_TEXT + 64) /* its text, and its other strings, which are empty */
+
 /* Copies a string to *at and moves on; NULL becomes "". */
 static const char *store(char **at, const char *text) {
     const size_t n = text ? strlen(text) : 0;
@@ -23,7 +26,30 @@ static bool is_remote(enum rmi_sig_event_type type) {
     return type != RMI_SIG_EV_OPEN_SOCKET && type != RMI_SIG_EV_CLOSE_SOCKET && type != RMI_SIG_EV_STATE;
 }
 
-void rmi_sig_emit(struct rmi_sig_client *c, const struct rmi_sig_event *ev) {
+rm_err rmi_sig_make_spares(struct rmi_sig_client *c) {
+    for (int i = 0; i < SPARES; i++) {
+        struct event_node *node = malloc(sizeof *node + SPARE_BYTES);
+        if (!node)
+            return RM_E_NO_MEMORY;
+        node->spare = true;
+        rmi_list_push_back(&c->spares, &node->node);
+    }
+    return RM_OK;
+}
+
+void rmi_sig_event_free(struct rmi_sig_client *c, struct event_node *node) {
+    if (node && node->spare)
+        rmi_list_push_back(&c->spares, &node->node);
+    else
+        free(node);
+}
+
+static struct event_node *take_spare(struct rmi_sig_client *c, size_t size) {
+    struct rmi_list *at = size <= sizeof(struct event_node) + SPARE_BYTES ? rmi_list_pop_front(&c->spares) : NULL;
+    return at ? RMI_CONTAINER_OF(at, struct event_node, node) : NULL;
+}
+
+bool rmi_sig_emit(struct rmi_sig_client *c, const struct rmi_sig_event *ev) {
     const size_t head = sizeof(struct event_node) + ev->others_count * sizeof(char *);
     size_t size = head + room_for(ev->text) + room_for(ev->peer) + room_for(ev->sdp) + room_for(ev->candidate) +
                   room_for(ev->mid);
@@ -32,9 +58,13 @@ void rmi_sig_emit(struct rmi_sig_client *c, const struct rmi_sig_event *ev) {
     struct event_node *node = NULL;
     if (!is_remote(ev->type) || c->event_count < MAX_EVENTS)
         node = malloc(size);
+    if (node)
+        node->spare = false;
+    else if (!is_remote(ev->type))
+        node = take_spare(c, size);
     if (!node) {
         c->stats.events_dropped++;
-        return;
+        return false;
     }
     node->ev = *ev;
     char *at = (char *)node + head;
@@ -48,6 +78,7 @@ void rmi_sig_emit(struct rmi_sig_client *c, const struct rmi_sig_event *ev) {
     node->ev.others = node->others;
     rmi_list_push_back(&c->events, &node->node);
     c->event_count++;
+    return true;
 }
 
 void rmi_sig_emit_failed(struct rmi_sig_client *c, enum rmi_sig_request request, const char *peer, rm_err err,

@@ -2,6 +2,7 @@
 #include "support/mesh.h"
 
 #include "support/virtual_crypto.h"
+#include "support/vnet_private.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,9 @@ static void server_rearm(struct rmt_mesh *m);
 static void on_server_timer(void *ctx, int64_t now_us) {
     struct rmt_mesh *m = ctx;
     m->timer = 0;
+    rmt_scenery++;
     rmi_sig_server_timeout(m->core, now_us);
+    rmt_scenery--;
     server_rearm(m);
 }
 
@@ -130,18 +133,19 @@ static void server_on_pipe(void *ctx, int64_t now_us, const char *data, size_t l
     struct conn *c = ctx;
     if (!c->server_side)
         return;
+    rmt_scenery++;
     if (data) {
         rmi_sig_server_input(c->mesh->core, now_us, c->core, data, len);
     } else {
         c->server_side = false;
         rmi_sig_server_closed(c->mesh->core, now_us, c->core);
     }
+    rmt_scenery--;
     server_rearm(c->mesh);
 }
 
 struct rmt_mesh *rmt_mesh_create(struct rmt_vnet *v, const struct rmt_mesh_config *config) {
-    struct rmt_mesh *m = calloc(1, sizeof *m);
-    RMT_CHECK(v, m != NULL);
+    struct rmt_mesh *m = rmt_alloc(sizeof *m);
     m->v = v;
     m->config = *config;
     rmi_prng_seed(&m->prng, rmt_vnet_sub_seed(v, "mesh"));
@@ -289,8 +293,7 @@ static struct conn *ended_conn(const struct rmt_mesh *m) {
 
 static struct conn *new_conn(struct rmt_mesh *m) {
     RMT_CHECK(m->v, m->conn_count < CONNS_MAX);
-    struct conn *c = calloc(1, sizeof *c);
-    RMT_CHECK(m->v, c != NULL);
+    struct conn *c = rmt_alloc(sizeof *c);
     m->conns[m->conn_count++] = c;
     c->mesh = m;
     char name[RMT_NAME_MAX];
@@ -323,7 +326,9 @@ static void open_now(void *ctx, int64_t now_us) {
     c->peer = p;
     rmt_pipe_attach(c->pipe, 0, p->host, peer_on_pipe, c);
     rmt_pipe_attach(c->pipe, 1, m->server_host, server_on_pipe, c);
+    rmt_scenery++;
     RMT_CHECK_INT(m->v, rmi_sig_server_open(m->core, rmt_host_now(m->server_host), &c->core), RM_OK);
+    rmt_scenery--;
     c->server_side = true;
     p->conn = c;
     p->conn_ip = *up_address(p);
@@ -393,8 +398,7 @@ static void open_sockets(struct rmt_peer *p) {
 
 struct rmt_peer *rmt_mesh_add(struct rmt_mesh *m, struct rmt_host *host, const struct rmt_peer_options *o) {
     RMT_CHECK(m->v, m->peer_count < RMT_MESH_PEERS_MAX);
-    struct rmt_peer *p = calloc(1, sizeof *p);
-    RMT_CHECK(m->v, p != NULL);
+    struct rmt_peer *p = rmt_alloc(sizeof *p);
     m->peers[m->peer_count++] = p;
     p->mesh = m;
     p->host = host;

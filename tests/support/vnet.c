@@ -4,15 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+volatile unsigned rmt_scenery; /* compilers know that calloc looks at nothing */
+
 void *rmt_alloc(size_t n) {
+    rmt_scenery++;
     void *p = calloc(1, n);
+    rmt_scenery--;
     if (!p)
         rmt_vnet_fail(NULL, "no memory");
     return p;
 }
 
 void *rmt_grow(void *p, size_t count, size_t size) {
+    rmt_scenery++;
     void *q = reallocarray(p, count, size);
+    rmt_scenery--;
     if (!q)
         rmt_vnet_fail(NULL, "no memory");
     return q;

@@ -39,6 +39,9 @@ struct rmt_pipe;
 /* A datagram within a host takes this long: never 0, so that two sockets cannot talk for ever in one instant. */
 #define RMT_LOOPBACK_US 10
 
+/* Not 0: an allocation now is the simulator's own, for a test that lets those of the code under test fail. */
+extern volatile unsigned rmt_scenery;
+
 struct rmt_vnet *rmt_vnet_create(uint64_t seed);
 /* Frees every host, socket, NAT and pipe of the network, and what is still under way. No callback runs. */
 void rmt_vnet_destroy(struct rmt_vnet **v);
