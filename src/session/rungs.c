@@ -11,6 +11,9 @@
 #define RISE_WAIT_MAX_US RMI_SEC(48)
 #define FELL_SOON_US RMI_SEC(30) /* after it rose: the next time it waits twice as long */
 #define GUESS_US RMI_SEC(1)
+/* So soon after it began, what the best of a rung could take for a moment counts: a probe has shown it, the queue that
+ * the probe made has cut it, and the encoder at a lesser one's rate lets nothing prove it again. */
+#define YOUNG_US RMI_SEC(5)
 #define MEMORY_US                                                                                                      \
     RMI_SEC(10) /* in which what is remembered of the best falls to a third: a few turns of congestion                 \
                    control's saw */
@@ -89,8 +92,10 @@ static bool belongs(const struct placing *s, struct rmi_rung_peer *p, int r, dou
     const bool guess = s->now_us - p->begun_us < GUESS_US;
     if (r == s->rungs->count - 1)
         return true;
+    const bool young = s->now_us - p->begun_us < YOUNG_US;
     if (!is_below(p, r))
-        return takes(p) >= KEEPS * best || (guess && (p->rung == RMI_RUNG_NONE || p->rung == r));
+        return takes(p) >= KEEPS * (young && takes(p) < best ? lately : best) ||
+               (guess && (p->rung == RMI_RUNG_NONE || p->rung == r));
     if (takes(p) < RISES * lately)
         return false;
     if (p->up == RMI_RUNG_NONE)

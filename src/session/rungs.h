@@ -48,7 +48,8 @@ struct rmi_rung_peer {
     int64_t sent_us; /* when the last picture that it got was taken */
 };
 
-/* What the best of each rung could take lately: a drop of it for a moment brings nobody up. Zeros at first. */
+/* What the best of each rung could take lately: a drop of it for a moment brings nobody up, and keeps nobody in its
+ * first seconds. Zeros at first. */
 struct rmi_rung_memory {
     int64_t at_us;
     double best_bps[RMI_RUNGS_MAX];

@@ -269,6 +269,28 @@ static void a_change_begins_with_a_key_frame(void **state) {
     assert_int_equal(rmi_rungs_pass(&p, 0, false, 7000, 6000), RMI_RUNG_SEND);
 }
 
+/* The best one's first probe has shown much, and its own queue has cut that: the other, at a rate of which the encoder
+ * of both could prove no more to the best, goes down all the same. Without such a probe it stays. */
+static void what_the_first_probe_has_shown_is_not_forgotten_at_once(void **state) {
+    (void)state;
+    for (int shown = 0; shown < 2; shown++) {
+        struct crowd c;
+        crowd_begin(&c, 2);
+        c.peer[0].target_bps = c.peer[1].target_bps = 700000;
+        run(&c, RMI_MS(500));
+        c.peer[0].target_bps = shown ? 2000000 : 1000000;
+        run(&c, RMI_MS(300));
+        c.peer[0].target_bps = 1000000;
+        run(&c, RMI_SEC(3));
+        assert_int_equal(c.peer[0].rung, 0);
+        assert_int_equal(c.peer[1].rung, shown);
+        c.peer[0].target_bps = 1500000;
+        c.peer[1].target_bps = 1300000; /* alike after all */
+        run(&c, RMI_SEC(5));
+        assert_int_equal(c.peer[1].rung, 0);
+    }
+}
+
 static void nobody_is_nothing(void **state) {
     (void)state;
     struct crowd c;
@@ -292,6 +314,7 @@ int main(void) {
         cmocka_unit_test(a_wish_is_kept),
         cmocka_unit_test(the_last_rung_takes_all),
         cmocka_unit_test(a_change_begins_with_a_key_frame),
+        cmocka_unit_test(what_the_first_probe_has_shown_is_not_forgotten_at_once),
         cmocka_unit_test(nobody_is_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
