@@ -51,6 +51,8 @@ size_t rmi_audio_encoder_lookahead_samples(const struct rmi_audio_encoder *e);
 /* The frame before the first one, which another encoder has encoded: this one goes on from there, and its first packet
  * needs nothing of those before it. As rmi_audio_encoder_encode, without a result. */
 rm_err rmi_audio_encoder_warm(struct rmi_audio_encoder *e, const float *pcm, size_t samples);
+/* The next packet needs nothing of those before it. */
+rm_err rmi_audio_encoder_restart(struct rmi_audio_encoder *e);
 /* From the next frame on. Rate, channels and use stay: RM_E_INVALID_ARG on a change of those, or out of range. */
 rm_err rmi_audio_encoder_configure(struct rmi_audio_encoder *e, const struct rmi_audio_encoder_config *config);
 

@@ -19,7 +19,7 @@
 struct rmi_audio_encoder {
     struct rmi_audio_encoder_config config;
     OpusEncoder *lib;
-    bool warmed; /* the next packet is the first */
+    bool alone; /* the next packet needs none before it */
 };
 
 struct rmi_audio_decoder {
@@ -136,21 +136,26 @@ rm_err rmi_audio_encoder_encode(struct rmi_audio_encoder *e, const float *pcm, s
     opus_int32 n = opus_encode_float(e->lib, pcm, (int)samples, out, room);
     if (n < 0)
         return error_of(n);
-    if (e->warmed)
+    if (e->alone)
         opus_encoder_ctl(e->lib, OPUS_SET_PREDICTION_DISABLED(0));
-    e->warmed = false;
+    e->alone = false;
     *len = e->config.dtx && n <= DTX_BYTES_MAX ? 0 : (size_t)n;
     return RM_OK;
+}
+
+rm_err rmi_audio_encoder_restart(struct rmi_audio_encoder *e) {
+    const int err = opus_encoder_ctl(e->lib, OPUS_SET_PREDICTION_DISABLED(1));
+    e->alone = err == OPUS_OK;
+    return error_of(err);
 }
 
 rm_err rmi_audio_encoder_warm(struct rmi_audio_encoder *e, const float *pcm, size_t samples) {
     uint8_t unheard[RMI_AUDIO_PACKET_MAX];
     if (samples != rmi_audio_encoder_frame_samples(e))
         return RM_E_INVALID_ARG;
-    const int err = opus_encoder_ctl(e->lib, OPUS_SET_PREDICTION_DISABLED(1));
+    const rm_err err = rmi_audio_encoder_restart(e);
     if (err)
-        return error_of(err);
-    e->warmed = true;
+        return err;
     const opus_int32 n = opus_encode_float(e->lib, pcm, (int)samples, unheard, sizeof unheard);
     return n < 0 ? error_of(n) : RM_OK;
 }

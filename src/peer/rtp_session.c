@@ -274,6 +274,11 @@ bool rmi_rtp_session_needs_fec(const struct rmi_rtp_session *s) {
     return value && len == 1 && *value == '1';
 }
 
+unsigned rmi_rtp_session_copies(const struct rmi_rtp_session *s) {
+    const struct rtps_codec *codec = rtps_codec_of(rtps_line_of(s, s->out[RMI_RTP_AUDIO].line), RMI_PAYLOAD_OPUS);
+    return codec && codec->rtx_send != RMI_SDP_NO_PT ? s->red.copies : 0;
+}
+
 /* ---- input and time ---- */
 
 void rmi_rtp_session_input(struct rmi_rtp_session *s, int64_t now_us, bool rtcp, enum rmi_ecn ecn, uint8_t *data,

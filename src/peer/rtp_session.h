@@ -98,6 +98,8 @@ bool rmi_rtp_session_accepts(const struct rmi_rtp_session *s, enum rmi_payload_f
 /* Losses of the sound that we send are mended by its codec's own FEC or not at all: the remote can make use of it
  * (useinbandfec, RFC 7587 6.1), and takes no copies. */
 bool rmi_rtp_session_needs_fec(const struct rmi_rtp_session *s);
+/* Copies of each frame of sound that its losses call for; 0: the remote takes none. */
+unsigned rmi_rtp_session_copies(const struct rmi_rtp_session *s);
 
 /* One unprotected packet from the connection (rmi_pc_on_packet), with the ECN field it came with. */
 void rmi_rtp_session_input(struct rmi_rtp_session *s, int64_t now_us, bool rtcp, enum rmi_ecn ecn, uint8_t *data,

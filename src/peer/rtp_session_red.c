@@ -22,6 +22,8 @@ _Static_assert(BLOCKS_MOST < RMI_RED_BLOCKS_MAX, "and the packet's own");
  * is to be repaired, and the rate that they leave says little: 30 % lost by a bad radio link leave 50 kbit/s of 10
  * Mbit/s. */
 #define SOUND_SHARE 0.5
+#define SOUND_SHARE_ALONE 0.9 /* when for a while there have been none */
+#define PICTURES_GONE_US RMI_SEC(2)
 #define BITS 8.0
 #define HEADERS_BYTES 68 /* of a datagram with sound: IPv4, UDP, RTP, its extensions, the authentication tag */
 
@@ -99,7 +101,10 @@ static unsigned copies_of(struct rmi_rtp_session *s, uint32_t ticks) {
     if (copies == 0 || !s->pace.on || s->pace.told.limited_by == RMI_CC_BY_LOSS)
         return copies;
     const double headers = (double)RMI_OPUS_CLOCK_HZ / ticks * HEADERS_BYTES;
-    while (copies > 0 && BITS * (headers + bytes * (copies + 1)) > SOUND_SHARE * s->pace.told.target_bps)
+    const bool pictures =
+        s->pace.picture_us && s->out[RMI_RTP_AUDIO].last_sent_us - s->pace.picture_us < PICTURES_GONE_US;
+    const double share = pictures ? SOUND_SHARE : SOUND_SHARE_ALONE;
+    while (copies > 0 && BITS * (headers + bytes * (copies + 1)) > share * s->pace.told.target_bps)
         copies--;
     return copies;
 }

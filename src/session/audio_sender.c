@@ -28,6 +28,16 @@
 /* Nothing here tells voice from other sound (the V bit of RFC 6464): what is louder than this may be voice. */
 #define MAYBE_VOICE_DBOV 50
 
+/* The encoder for narrow paths. Its frames are made of whole frames of the other. */
+struct narrow {
+    struct rmi_audio_encoder *encoder; /* NULL: none */
+    bool warm;                         /* it has heard the frame before the one that is being collected */
+    bool silent;
+    size_t filled; /* samples of its frame so far */
+    struct rmi_rtp_batch head;
+    float pcm[PENDING_SAMPLES * CHANNELS_MAX];
+};
+
 struct rmi_audio_sender {
     struct rmi_audio_sender_config config;
     struct rmi_audio_encoder *encoder; /* NULL until the first chunk */
@@ -48,6 +58,11 @@ struct rmi_audio_sender {
 
     bool silent; /* nothing is sent just now */
     size_t pending;
+    struct rmi_audio_make wanted;
+    bool has_full; /* `encoder` is in use, */
+    bool warm;     /* or could be, for it has heard the frame before */
+    bool change;   /* somebody waits for a place to change over */
+    struct narrow narrow;
     struct rmi_audio_sender_stats stats;
     uint8_t packet[PAYLOAD_MAX];
     float pcm[PENDING_SAMPLES * CHANNELS_MAX];
@@ -83,6 +98,7 @@ rm_err rmi_audio_sender_create(const struct rmi_audio_sender_config *config, str
     if (!s)
         return RM_E_NO_MEMORY;
     s->config = *config;
+    s->wanted.full = s->has_full = true;
     const struct rmi_frame_pool_config pool = {.max_buffers = BATCHES_MAX};
     err = rmi_frame_pool_create(&pool, &s->pool);
     if (err) {
@@ -98,10 +114,24 @@ void rmi_audio_sender_destroy(struct rmi_audio_sender **sender) {
         return;
     rmi_audio_encoder_destroy(&(*sender)->encoder);
     rmi_audio_encoder_destroy(&(*sender)->next);
+    rmi_audio_encoder_destroy(&(*sender)->narrow.encoder);
     rmi_resampler_destroy(&(*sender)->resampler);
     rmi_frame_pool_destroy(&(*sender)->pool);
     free(*sender);
     *sender = NULL;
+}
+
+static void drop_narrow(struct rmi_audio_sender *s) {
+    rmi_audio_encoder_destroy(&s->narrow.encoder);
+    s->narrow.warm = s->narrow.silent = false;
+    s->narrow.filled = 0;
+}
+
+void rmi_audio_sender_make(struct rmi_audio_sender *s, const struct rmi_audio_make *make) {
+    s->wanted = *make;
+    s->change = s->change || make->change;
+    if (!s->config.on_narrow)
+        s->wanted = (struct rmi_audio_make){.full = true};
 }
 
 /* The running encoder keeps its use, and takes the rest; for another use there is another one beside it. */
@@ -119,6 +149,8 @@ static rm_err reconfigure(struct rmi_audio_sender *s, const struct rmi_audio_enc
     }
     rmi_audio_encoder_destroy(&s->next);
     s->next = next;
+    if (config->frame_us != s->config.encoder.frame_us)
+        drop_narrow(s); /* its frames would not be whole ones; it begins anew */
     return RM_OK;
 }
 
@@ -147,7 +179,7 @@ static int64_t clock_of(const struct rmi_audio_sender *s) {
     return s->config.clock_us ? s->config.clock_us(s->config.ctx) : 0;
 }
 
-static void send(struct rmi_audio_sender *s, size_t len, const struct rmi_rtp_batch *head) {
+static void send(struct rmi_audio_sender *s, size_t len, const struct rmi_rtp_batch *head, rmi_batch_fn to) {
     const struct rmi_packetizer_frame frame = {.data = s->packet, .len = len, .max_payload = PAYLOAD_MAX};
     const struct rmi_rtp_batch *batch = NULL;
     if (rmi_rtp_batch_create(s->pool, head, &frame, &batch)) {
@@ -156,17 +188,38 @@ static void send(struct rmi_audio_sender *s, size_t len, const struct rmi_rtp_ba
     }
     s->stats.frames++;
     s->stats.bytes += batch->bytes;
-    s->config.on_batch(s->config.ctx, batch);
+    to(s->config.ctx, batch);
     rmi_rtp_batch_unref(&batch);
 }
 
 /* In discontinuous transmission the first empty frame is sent, one byte, so that the receiver takes what follows for
  * silence and not for loss. */
-static size_t silence_to_send(struct rmi_audio_sender *s) {
-    const bool first = !s->silent;
-    s->silent = true;
-    const size_t whole = rmi_audio_encoder_frame_samples(s->encoder);
+static size_t silence_to_send(struct rmi_audio_sender *s, const struct rmi_audio_encoder *e, bool first) {
+    const size_t whole = rmi_audio_encoder_frame_samples(e);
     return first && rmi_opus_packet_samples(s->packet, 1, s->rate) == whole ? 1 : 0;
+}
+
+/* `silent`: nothing of this encoder is sent just now. */
+static rm_err encode_with(struct rmi_audio_sender *s, struct rmi_audio_encoder *e, bool *silent, const float *pcm,
+                          const struct rmi_rtp_batch *head, rmi_batch_fn to) {
+    const int64_t start = clock_of(s);
+    size_t len = 0;
+    const rm_err err =
+        rmi_audio_encoder_encode(e, pcm, rmi_audio_encoder_frame_samples(e), s->packet, sizeof s->packet, &len);
+    if (err)
+        return err;
+    s->stats.encode_us += (clock_of(s) - start - s->stats.encode_us) / SMOOTHING;
+    if (len == 0) {
+        len = silence_to_send(s, e, !*silent);
+        *silent = true;
+        if (len == 0) {
+            s->stats.silent_frames++;
+            return RM_OK;
+        }
+    }
+    *silent = *silent && len == 1;
+    send(s, len, head, to);
+    return RM_OK;
 }
 
 /* Encoders cannot change their use (of low delay), so another takes over: it has heard the frame before its first one,
@@ -183,33 +236,115 @@ static void change_over(struct rmi_audio_sender *s, const float *pcm, size_t sam
     s->use = s->config.encoder.use;
 }
 
+/* ---- the narrow encoder ---- */
+
+static void describe(struct rmi_rtp_batch *head, const float *pcm, size_t values) {
+    const struct rmi_level level = rmi_level_measure(pcm, values);
+    head->audio_level = rmi_level_rfc6464(&level);
+    head->voice = head->audio_level < MAYBE_VOICE_DBOV;
+}
+
+static void tune_narrow(struct rmi_audio_sender *s) {
+    struct rmi_audio_encoder_config c = s->config.encoder;
+    c.use = RMI_AUDIO_USE_VOICE; /* low delay has nothing good below 32 kbit/s, and no FEC */
+    c.frame_us = c.frame_us > RMI_AUDIO_NARROW_FRAME_US ? c.frame_us : RMI_AUDIO_NARROW_FRAME_US;
+    c.bitrate_bps = s->wanted.narrow_bps;
+    if (s->narrow.encoder)
+        (void)rmi_audio_encoder_configure(s->narrow.encoder, &c); /* it had all of this but the bitrate and FEC */
+    else
+        (void)rmi_audio_encoder_create(RMI_CODEC_OPUS, &c, &s->narrow.encoder); /* else there is the full one */
+}
+
+/* Where frames of both begin: what is wanted from here on. True: receivers can change over here. */
+static bool begin_frames(struct rmi_audio_sender *s) {
+    struct narrow *n = &s->narrow;
+    if (s->wanted.narrow_bps == 0)
+        drop_narrow(s);
+    else
+        tune_narrow(s);
+    const bool full = (s->wanted.full && (s->has_full || s->warm)) || !n->encoder || !n->warm;
+    const bool both = full && n->encoder && n->warm, turn = both && (s->change || !s->has_full);
+    s->has_full = full;
+    if (!turn || rmi_audio_encoder_restart(s->encoder) || rmi_audio_encoder_restart(n->encoder))
+        return false;
+    s->change = false;
+    return true;
+}
+
+static rm_err end_narrow_frame(struct rmi_audio_sender *s) {
+    struct narrow *n = &s->narrow;
+    const size_t samples = rmi_audio_encoder_frame_samples(n->encoder);
+    n->filled = 0;
+    describe(&n->head, n->pcm, samples * (size_t)s->channels);
+    if (n->warm)
+        return encode_with(s, n->encoder, &n->silent, n->pcm, &n->head, s->config.on_narrow);
+    const rm_err err = rmi_audio_encoder_warm(n->encoder, n->pcm, samples);
+    n->warm = s->change = err == RM_OK;
+    return err;
+}
+
+/* A frame of the other encoder's. */
+static rm_err push_narrow(struct rmi_audio_sender *s, const float *pcm, size_t samples,
+                          const struct rmi_rtp_batch *head) {
+    struct narrow *n = &s->narrow;
+    const size_t channels = (size_t)s->channels;
+    if (!n->encoder)
+        return RM_OK;
+    if (n->filled == 0)
+        n->head = *head;
+    memcpy(n->pcm + n->filled * channels, pcm, samples * channels * sizeof *pcm);
+    n->filled += samples;
+    return n->filled < rmi_audio_encoder_frame_samples(n->encoder) ? RM_OK : end_narrow_frame(s);
+}
+
+/* A gap comes, which is longer than what is missing of the frame. */
+static rm_err flush_narrow(struct rmi_audio_sender *s) {
+    struct narrow *n = &s->narrow;
+    if (n->filled == 0)
+        return RM_OK;
+    const size_t missing = rmi_audio_encoder_frame_samples(n->encoder) - n->filled, channels = (size_t)s->channels;
+    memset(n->pcm + n->filled * channels, 0, missing * channels * sizeof *n->pcm);
+    return end_narrow_frame(s);
+}
+
+/* ---- frames ---- */
+
+/* The full encoder rests. Before it is used again it hears the frame before. */
+static rm_err rest(struct rmi_audio_sender *s, const float *pcm, size_t samples) {
+    const struct narrow *n = &s->narrow;
+    const bool last = n->filled + samples == rmi_audio_encoder_frame_samples(n->encoder);
+    s->warm = false;
+    if (s->next)
+        change_over(s, pcm, samples);
+    if (!s->wanted.full || !last)
+        return RM_OK;
+    const rm_err err = rmi_audio_encoder_warm(s->encoder, pcm, samples);
+    s->warm = err == RM_OK;
+    return err;
+}
+
 /* One frame; `behind` samples come after it in what is being pushed. */
 static rm_err encode(struct rmi_audio_sender *s, const float *pcm, size_t behind) {
     const size_t samples = rmi_audio_encoder_frame_samples(s->encoder);
-    const struct rmi_level level = rmi_level_measure(pcm, samples * (size_t)s->channels);
     struct rmi_rtp_batch head = {.format = RMI_PAYLOAD_OPUS,
                                  .timestamp = s->timestamp,
                                  .capture_us = s->now_us - s->tail_us - us_of(samples + behind, s->rate),
-                                 .key_frame = true,
-                                 .has_audio_level = true,
-                                 .audio_level = rmi_level_rfc6464(&level)};
-    head.voice = head.audio_level < MAYBE_VOICE_DBOV;
+                                 .has_audio_level = true};
+    rm_err err;
     s->timestamp += (uint32_t)((uint64_t)samples * RMI_OPUS_CLOCK_HZ / s->rate);
-    const int64_t start = clock_of(s);
-    size_t len = 0;
-    const rm_err err = rmi_audio_encoder_encode(s->encoder, pcm, samples, s->packet, sizeof s->packet, &len);
-    if (s->next)
-        change_over(s, pcm, samples);
-    if (err)
-        return err;
-    s->stats.encode_us += (clock_of(s) - start - s->stats.encode_us) / SMOOTHING;
-    if (len == 0 && (len = silence_to_send(s)) == 0) {
-        s->stats.silent_frames++;
-        return RM_OK;
+    if (s->narrow.filled == 0)
+        head.key_frame = begin_frames(s);
+    if (s->has_full) {
+        describe(&head, pcm, samples * (size_t)s->channels);
+        err = encode_with(s, s->encoder, &s->silent, pcm, &head, s->config.on_batch);
+        if (s->next)
+            change_over(s, pcm, samples);
+    } else {
+        err = rest(s, pcm, samples);
     }
-    s->silent = s->silent && len == 1;
-    send(s, len, &head);
-    return RM_OK;
+    head.key_frame = false;
+    const rm_err narrow = push_narrow(s, pcm, samples, &head);
+    return err ? err : narrow;
 }
 
 /* Sound in the encoder's form. */
@@ -359,6 +494,8 @@ static rm_err skip(struct rmi_audio_sender *s, int64_t gap_us, int64_t chunk_us)
         s->tail_us = gap_us + chunk_us;
         err = push(s, NULL, 0);
     }
+    const rm_err narrow = flush_narrow(s);
+    err = err ? err : narrow;
     const uint64_t ticks_per_ms = RMI_OPUS_CLOCK_HZ / 1000;
     s->timestamp +=
         (uint32_t)((uint64_t)(gap_us / 1000) * ticks_per_ms + (uint64_t)(gap_us % 1000) * ticks_per_ms / 1000);

@@ -4,6 +4,7 @@
 
 #include "codec/audio.h"
 #include "rtp/batch.h"
+#include "session/audio_share.h"
 #include <remotemedia/data.h>
 
 /* One outgoing stream of sound: chunks of any length, rate and channel count in, Opus packets out. Made once for all
@@ -18,7 +19,8 @@ struct rmi_audio_sender_config {
                                                 above; 1 or 2 channels) */
     int64_t (*clock_us)(void *ctx);          /* measures encoding; NULL: not measured */
     rmi_batch_fn on_batch;
-    void *ctx; /* of both */
+    rmi_batch_fn on_narrow; /* the narrow encoder's, below; NULL: there is none */
+    void *ctx;              /* of all */
 };
 
 /* The encoder's defaults with rate and channels 0. */
@@ -37,8 +39,15 @@ rm_err rmi_audio_sender_input(struct rmi_audio_sender *s, const rm_runtime_data 
  * RM_E_NO_MEMORY; nothing changed. */
 rm_err rmi_audio_sender_configure(struct rmi_audio_sender *s, const struct rmi_audio_encoder_config *encoder);
 
+/* For receivers whose paths the sound as configured would fill, another encoder beside that one, or in its place
+ * (session/audio_share.h): the same sound at the same times, in frames of 20 ms, or longer ones if those are
+ * configured. From the next frame of it on. It begins where one of the other's frames begins; there, and whenever
+ * somebody asks to `change`, a batch of the other's is a key frame: both encoders' frames begin here and need nothing
+ * of those before, so that receivers can change over. Where it cannot be made there is the other. */
+void rmi_audio_sender_make(struct rmi_audio_sender *s, const struct rmi_audio_make *make);
+
 struct rmi_audio_sender_stats {
-    uint64_t frames, silent_frames, bytes; /* sent, not sent for being silent (DTX), of the frames sent */
+    uint64_t frames, silent_frames, bytes; /* sent, not sent for being silent (DTX), of the frames sent; of both */
     uint64_t gaps, exhausted;              /* exhausted: frames lost because peers hold all memory of batches */
     int64_t encode_us;                     /* smoothed over about eight frames; 0 without a clock */
     int64_t lookahead_us; /* by which encoder and resampler delay the sound; 0 before the first chunk */

@@ -225,9 +225,9 @@ struct rmi_endpoint_media_ops rmi_media_ops(struct rmi_media *m) {
 
 static void send_item(const struct rmi_media_item *item, int64_t now_us) {
     if (item->output)
-        rmi_media_output_send(item->output, item->rung, item->batch, now_us);
+        rmi_media_output_send(item, now_us);
     else if (item->peer->rtp)
-        rmi_rtp_session_send(item->peer->rtp, now_us, item->batch);
+        rmi_media_own_send(item, now_us);
 }
 
 static void ask_keys(struct rmi_media *m, int64_t now_us, bool lanes) {
@@ -366,6 +366,7 @@ void rmi_media_tick(void *media, int64_t now_us) {
             tell_bandwidth(m, p);
     }
     rmi_media_follow_wishes(m);
+    rmi_media_note_pictures(m);
     rmi_media_refresh_targets(m); /* who has a track of its own by now */
     rmi_media_refresh_fec(m, now_us);
     rmi_timer_set_at(m->tick, rmi_list_empty(&m->peers) ? RMI_NEVER : now_us + TICK_US);

@@ -317,16 +317,64 @@ static bool hears(const struct rmi_media_peer *p, const struct rmi_media_output 
     return p->from[RMI_RTP_AUDIO] == o && !has_own(p, RMI_RTP_AUDIO) && p->format[RMI_RTP_AUDIO] >= 0 && p->wish.audio;
 }
 
+/* How much of its path the peer's sound may take. */
+static void note_path(struct rmi_media_peer *p) {
+    const struct rmi_media_output *o = p->from[RMI_RTP_VIDEO];
+    const struct rmi_media_track *track = has_own(p, RMI_RTP_VIDEO) ? &p->own[RMI_RTP_VIDEO] : o ? &o->rungs[0] : NULL;
+    const struct rmi_media_output *heard = p->from[RMI_RTP_AUDIO];
+    const struct rmi_media_track *from = has_own(p, RMI_RTP_AUDIO) ? &p->own[RMI_RTP_AUDIO]
+                                         : heard                   ? &heard->audio
+                                                                   : NULL;
+    if (from != p->sound_from)
+        p->sound.sending = RMI_AUDIO_NOTHING;
+    p->sound_from = from;
+    p->sound.path_bps = p->available_bps;
+    p->sound.copies = rmi_rtp_session_copies(p->rtp);
+    p->sound.pictures = track && track->has_pictures && p->format[RMI_RTP_VIDEO] >= 0 && p->wish.video;
+}
+
+static void place_sound(struct rmi_media_track *track, struct rmi_audio_share_peer *const *peers, size_t count,
+                        int64_t now_us) {
+    const rm_webrtc_config *c = &track->media->t->config;
+    const struct rmi_audio_full full = {.frame_us = c->audio_frame_us, .bitrate_bps = c->audio_bitrate_bps};
+    struct rmi_audio_make make;
+    rmi_audio_share_place(&full, peers, count, now_us, &make);
+    atomic_store(&track->full, make.full);
+    atomic_store(&track->narrow_bps, make.narrow_bps);
+    if (make.change)
+        atomic_store(&track->change, true);
+}
+
 /* Formats and rates of an output's encoders. */
 static void refresh_output(struct rmi_media *m, struct rmi_media_output *o, int64_t now_us) {
+    struct rmi_audio_share_peer *listeners[RM_PEERS_MAX];
+    size_t count = 0;
     unsigned sound = 0;
     RMI_LIST_FOREACH (node, next, &m->peers) {
         struct rmi_media_peer *p = RMI_CONTAINER_OF(node, struct rmi_media_peer, node);
-        if (hears(p, o))
-            sound |= 1u << p->format[RMI_RTP_AUDIO];
+        if (!hears(p, o) || count == RM_PEERS_MAX)
+            continue;
+        sound |= 1u << p->format[RMI_RTP_AUDIO];
+        listeners[count++] = &p->sound;
     }
+    place_sound(&o->audio, listeners, count, now_us);
     atomic_store(&o->audio.formats, sound);
     place_all(m, o, now_us);
+}
+
+static void note_pictures(struct rmi_media_track *track) {
+    track->has_pictures = atomic_exchange(&track->offered, false);
+}
+
+void rmi_media_note_pictures(struct rmi_media *m) {
+    RMI_LIST_FOREACH (node, next, &m->peers) {
+        note_pictures(&RMI_CONTAINER_OF(node, struct rmi_media_peer, node)->own[RMI_RTP_VIDEO]);
+    }
+    pthread_mutex_lock(&m->outputs_mutex);
+    RMI_LIST_FOREACH (node, next, &m->outputs) {
+        note_pictures(&RMI_CONTAINER_OF(node, struct rmi_media_output, node)->rungs[0]);
+    }
+    pthread_mutex_unlock(&m->outputs_mutex);
 }
 
 void rmi_media_refresh_targets(struct rmi_media *m) {
@@ -339,6 +387,11 @@ void rmi_media_refresh_targets(struct rmi_media *m) {
         atomic_store(&own->target_bps, most > 0 ? (unsigned)most : RMI_MEDIA_NO_PICTURES);
         atomic_store(&own->max_width, cap.width);
         atomic_store(&own->max_height, cap.height);
+        note_path(p);
+        if (has_own(p, RMI_RTP_AUDIO)) {
+            struct rmi_audio_share_peer *sound = &p->sound;
+            place_sound(&p->own[RMI_RTP_AUDIO], &sound, 1, now_us);
+        }
     }
     pthread_mutex_lock(&m->outputs_mutex);
     RMI_LIST_FOREACH (node, next, &m->outputs) {
@@ -407,7 +460,9 @@ static bool gets(struct rmi_media_peer *p, struct rmi_media_output *o, int rung,
     return pass == RMI_RUNG_SEND;
 }
 
-void rmi_media_output_send(struct rmi_media_output *o, int rung, const struct rmi_rtp_batch *batch, int64_t now_us) {
+void rmi_media_output_send(const struct rmi_media_item *item, int64_t now_us) {
+    struct rmi_media_output *o = item->output;
+    const struct rmi_rtp_batch *batch = item->batch;
     struct rmi_media *m = o->media;
     const int kind = batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
     RMI_LIST_FOREACH (node, next, &m->peers) {
@@ -415,8 +470,15 @@ void rmi_media_output_send(struct rmi_media_output *o, int rung, const struct rm
         if (p->from[kind] != o || p->format[kind] != (int)batch->format || has_own(p, kind) ||
             !rmi_media_wanted(p, kind))
             continue;
-        if (kind == RMI_RTP_VIDEO && !gets(p, o, rung, batch))
+        if (kind == RMI_RTP_VIDEO ? !gets(p, o, item->rung, batch)
+                                  : !rmi_audio_share_pass(&p->sound, item->narrow, batch))
             continue;
         rmi_rtp_session_send(p->rtp, now_us, batch);
     }
+}
+
+void rmi_media_own_send(const struct rmi_media_item *item, int64_t now_us) {
+    struct rmi_media_peer *p = item->peer;
+    if (item->batch->format != RMI_PAYLOAD_OPUS || rmi_audio_share_pass(&p->sound, item->narrow, item->batch))
+        rmi_rtp_session_send(p->rtp, now_us, item->batch);
 }

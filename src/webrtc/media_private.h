@@ -11,6 +11,7 @@
 #include "session/audio_fec.h"
 #include "session/audio_receiver.h"
 #include "session/audio_sender.h"
+#include "session/audio_share.h"
 #include "session/media_clock.h"
 #include "session/quality.h"
 #include "session/rungs.h"
@@ -51,6 +52,7 @@ struct rmi_media_track {
     struct rmi_media_peer *peer;     /* whose own it is, or NULL */
     struct rmi_media_output *output; /* that it is of, or NULL */
     int rung;                        /* of the output's pictures; 0 of a peer's own */
+    bool has_pictures;               /* network thread: some have come lately */
     atomic_bool used;                /* something was sent */
     atomic_bool by_application;      /* not by a pipeline alone */
     atomic_uint formats;             /* that somebody can receive, bit for each; set by the network thread */
@@ -60,6 +62,10 @@ struct rmi_media_track {
     atomic_uint max_width, max_height; /* of a peer's own pictures, by its wish; 0: as set */
     atomic_int fec_percent;            /* of sound: the loss that its FEC shall be for; 0: none */
     struct rmi_audio_fec fec;          /* network thread: finds it */
+    atomic_bool full;                  /* sound as configured is made; */
+    atomic_uint narrow_bps;            /* beside it, or alone, for narrow paths; 0: not */
+    atomic_bool change;                /* somebody waits to change over between these */
+    atomic_bool offered;               /* pictures have come since the network thread looked */
     atomic_uint target_bps;            /* of video, by congestion control; 0: as set; or RMI_MEDIA_NO_PICTURES */
 
     pthread_mutex_t mutex; /* of all below */
@@ -182,6 +188,8 @@ struct rmi_media_peer {
     struct rmi_media_output *from[RMI_RTP_KINDS]; /* what it gets unless it has its own; NULL: nothing */
     rm_quality cap;                               /* of these pictures at most */
     struct rmi_rung_peer place;                   /* of them */
+    struct rmi_audio_share_peer sound;            /* how much of its path the sound may take, */
+    const struct rmi_media_track *sound_from;     /* of this; only compared */
     rm_subscription wish, told_wish;              /* the peer's; ours, as it knows it */
     bool hears[RMI_RTP_KINDS];                    /* we take of it */
     struct rmi_media_rate in[RMI_RTP_KINDS], out[RMI_RTP_KINDS];
@@ -252,6 +260,7 @@ struct rmi_media_item { /* outbox */
     struct rmi_media_peer *peer;     /* reference; NULL: those of */
     struct rmi_media_output *output; /* reference, or NULL */
     int rung;
+    bool narrow; /* of sound */
 };
 
 struct rmi_media {
@@ -409,12 +418,15 @@ void rmi_media_drop_routes(struct rmi_media *m);
 void rmi_media_sweep_outputs(struct rmi_media *m);   /* that have ended: their peers get again what is sent to all */
 void rmi_media_refresh(struct rmi_media *m);         /* what encoders make, after anything has changed */
 void rmi_media_refresh_targets(struct rmi_media *m); /* formats have not */
+void rmi_media_note_pictures(struct rmi_media *m);   /* of which sources some have come; about once a second */
 /* FEC of all sound by what its peers lose (fec_loss); about once a second. */
 void rmi_media_refresh_fec(struct rmi_media *m, int64_t now_us);
 /* A key frame for this peer, in what it is sent. */
 void rmi_media_key_wanted(struct rmi_media_peer *p);
 /* A batch of an output to its peers. */
-void rmi_media_output_send(struct rmi_media_output *o, int rung, const struct rmi_rtp_batch *batch, int64_t now_us);
+void rmi_media_output_send(const struct rmi_media_item *item, int64_t now_us);
+/* A batch of its own to the peer, which is up. */
+void rmi_media_own_send(const struct rmi_media_item *item, int64_t now_us);
 /* Of the pictures it gets, for statistics; NULL: none. */
 struct rmi_media_track *rmi_media_video_track(struct rmi_media_peer *p);
 

@@ -39,6 +39,7 @@ rm_err rmi_media_track_init(struct rmi_media_track *track, struct rmi_media *m, 
     track->media = m;
     track->peer = peer;
     track->output = output;
+    atomic_init(&track->full, true);
     pthread_mutex_init(&track->mutex, NULL);
     rmi_media_default_settings(&m->t->config, &track->settings);
     return rmi_media_cond_init(&track->wake);
@@ -75,8 +76,7 @@ void rmi_media_track_fini(struct rmi_media_track *track) {
 
 /* ---- to the network thread ---- */
 
-static void on_batch(void *ctx, const struct rmi_rtp_batch *batch) {
-    struct rmi_media_track *track = ctx;
+static void post(struct rmi_media_track *track, const struct rmi_rtp_batch *batch, bool narrow) {
     struct rmi_media *m = track->media;
     struct rmi_media_item *item = rmi_pool_get(m->items);
     pthread_mutex_lock(&m->mutex);
@@ -89,12 +89,21 @@ static void on_batch(void *ctx, const struct rmi_rtp_batch *batch) {
     *item = (struct rmi_media_item){.batch = rmi_rtp_batch_ref(batch),
                                     .peer = track->peer ? rmi_media_peer_ref(track->peer) : NULL,
                                     .output = track->output ? rmi_media_output_ref(track->output) : NULL,
-                                    .rung = track->rung};
+                                    .rung = track->rung,
+                                    .narrow = narrow};
     bool first = rmi_list_empty(&m->outbox);
     rmi_list_push_back(&m->outbox, &item->node);
     if (first)
         rmi_loop_ask(m->t->loop, &m->flush);
     pthread_mutex_unlock(&m->mutex);
+}
+
+static void on_batch(void *ctx, const struct rmi_rtp_batch *batch) {
+    post(ctx, batch, false);
+}
+
+static void on_narrow(void *ctx, const struct rmi_rtp_batch *batch) {
+    post(ctx, batch, true);
 }
 
 /* The first use of a track takes its peer off the track of all. */
@@ -130,6 +139,7 @@ static rm_err ready_audio(struct rmi_media_track *track) {
     choose_audio(track, fec_percent, &sc.encoder);
     sc.clock_us = clock_us;
     sc.on_batch = on_batch;
+    sc.on_narrow = on_narrow;
     sc.ctx = track;
     const bool open = track->audio != NULL;
     const rm_err err =
@@ -145,6 +155,12 @@ rm_err rmi_media_track_audio(struct rmi_media_track *track, rm_runtime_data *aud
         return RM_OK; /* nobody to encode for */
     pthread_mutex_lock(&track->mutex);
     rm_err err = ready_audio(track);
+    if (!err) {
+        const struct rmi_audio_make make = {.full = atomic_load(&track->full),
+                                            .narrow_bps = atomic_load(&track->narrow_bps),
+                                            .change = atomic_exchange(&track->change, false)};
+        rmi_audio_sender_make(track->audio, &make);
+    }
     if (!err)
         err = rmi_audio_sender_input(track->audio, audio, rmi_now_us());
     if (track->audio)
@@ -365,6 +381,7 @@ rm_err rmi_media_track_video_at(struct rmi_media_track *track, rm_runtime_data *
         return RM_E_UNSUPPORTED;
     }
     note_use(track);
+    atomic_store(&track->offered, true);
     if (!formats)
         return RM_OK; /* unused encoders cost nothing */
     if (rm_runtime_data_video(video)->format == RM_PIXEL_ENCODED && pass_on(track, video, time_us))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A source and its viewers. Three with connections of 3, 1 and 0.3 Mbit/s: each has its own rung within ten seconds,
  * and from there on none sees its pictures stand still for half a second. Nine that are alike: one encoder; a tenth
- * that comes sees pictures soon, and none of the others misses one. There is no sound: beside 64 kbit/s of it and its
- * headers, 0.3 Mbit/s leave so little that congestion control ends the pictures for seconds in one of four seeds. */
+ * that comes sees pictures soon, and none of the others misses one. There is sound with the pictures, 64 kbit/s of it
+ * in packets of 10 ms, or of 20 with even seeds: on 0.3 Mbit/s it makes room for them. */
 #include "support/sim_media.h"
 
 #include <stdio.h>
@@ -15,6 +15,7 @@
 #define ALIKE_BPS 6000000
 #define FIRST_PICTURE_US RMI_SEC(2)
 #define FPS 15
+#define SOUND_BPS 64000
 
 static const struct rmi_cc_limits rates = {.min_bps = 50000, .start_bps = 1000000, .max_bps = 8000000};
 /* The defaults of config.video_rungs, and of pictures above them. */
@@ -48,9 +49,14 @@ static void open_hall(struct hall *h, uint64_t seed, struct rmt_sim *sim, uint32
     h->source =
         rmt_studio_add(h->m, add_host(h, "source", 1, 0),
                        &(struct rmt_peer_options){.video_first = RMI_JSEP_H264, .rates = rates, .max_peers = ALIKE + 1},
-                       &(struct rmt_studio_config){
-
-                           .pictures = true, .width = width, .height = height, .fps = FPS, .rungs = rungs});
+                       &(struct rmt_studio_config){.sound = true,
+                                                   .sound_ms = seed % 2 ? 10 : 20,
+                                                   .sound_bps = SOUND_BPS,
+                                                   .pictures = true,
+                                                   .width = width,
+                                                   .height = height,
+                                                   .fps = FPS,
+                                                   .rungs = rungs});
     rmt_peer_start(rmt_studio_peer(h->source));
 }
 
@@ -72,6 +78,12 @@ static int rung_of(struct hall *h, int viewer) {
     char name[16];
     name_of(viewer, name);
     return rmt_studio_rung(h->source, name);
+}
+
+static bool is_narrow(struct hall *h, int viewer) {
+    char name[16];
+    name_of(viewer, name);
+    return rmt_studio_narrow(h->source, name);
 }
 
 static struct rmt_reception *seen_by(struct hall *h, int viewer) {
@@ -121,8 +133,9 @@ static void each_has_its_own(uint64_t seed, struct rmt_sim *sim) {
     }
     for (int i = 0; i < 3; i++) {
         const struct rmt_reception *r = seen_by(&h, i);
-        rmt_vnet_note(h.v, "viewer %d: %llu pictures in %d s, longest freeze %.0f ms", i,
-                      (unsigned long long)r->pictures, CALM_S, (double)r->longest_freeze_us / 1e3);
+        rmt_vnet_note(h.v, "viewer %d: %llu pictures in %d s, longest freeze %.0f ms; sound %s, longest gap %.0f ms", i,
+                      (unsigned long long)r->pictures, CALM_S, (double)r->longest_freeze_us / 1e3,
+                      is_narrow(&h, i) ? "narrow" : "full", (double)r->longest_gap_us / 1e3);
         RMT_CHECK(h.v, r->longest_freeze_us < FREEZE_MAX_US);
         RMT_CHECK(h.v, r->pictures > CALM_S * FPS / 4);
         RMT_CHECK_INT(h.v, r->picture_disorder, 0);

@@ -10,6 +10,8 @@
 
 #define VIDEO_CLOCK_HZ 90000
 #define VIDEO_BPS 400000
+#define SOUND_BPS 32000
+#define PLACE_US RMI_SEC(1)
 #define RATE_MIN_BPS 50000 /* as webrtc/media_network.c has it */
 #define RATE_MAX_BPS 4000000
 #define SIDE_MAX 4096
@@ -45,8 +47,8 @@ static bool gets(struct rmt_studio *s, struct studio_line *l, struct studio_rung
     return pass == RMI_RUNG_SEND;
 }
 
-/* `rung`: of pictures. */
-static void send_all(struct rmt_studio *s, struct studio_rung *rung, const struct rmi_rtp_batch *batch) {
+/* `rung`: of pictures; `narrow`: of sound. */
+static void send_all(struct rmt_studio *s, struct studio_rung *rung, bool narrow, const struct rmi_rtp_batch *batch) {
     int64_t now_us = rmt_host_now(s->host);
     for (size_t i = 0; i < RMT_STUDIO_REMOTES; i++) {
         struct studio_line *l = &s->lines[i];
@@ -54,7 +56,7 @@ static void send_all(struct rmt_studio *s, struct studio_rung *rung, const struc
         enum rmi_rtp_kind kind = batch->format == RMI_PAYLOAD_OPUS ? RMI_RTP_AUDIO : RMI_RTP_VIDEO;
         if (!l->rtp || !rmi_rtp_session_send_format(l->rtp, kind, &format) || format != batch->format)
             continue;
-        if (!rung || gets(s, l, rung, batch))
+        if (rung ? gets(s, l, rung, batch) : rmi_audio_share_pass(&l->share, narrow, batch))
             rmi_rtp_session_send(l->rtp, now_us, batch); /* while a path is missing it is refused, as in life */
     }
 }
@@ -62,7 +64,7 @@ static void send_all(struct rmt_studio *s, struct studio_rung *rung, const struc
 static void on_picture_batch(void *ctx, const struct rmi_rtp_batch *batch) {
     struct studio_rung *rung = ctx;
     rung->studio->key_frames += batch->key_frame;
-    send_all(rung->studio, rung, batch);
+    send_all(rung->studio, rung, false, batch);
 }
 
 static void on_late(void *ctx, int64_t now_us) {
@@ -70,7 +72,7 @@ static void on_late(void *ctx, int64_t now_us) {
     (void)now_us;
     const struct rmi_rtp_batch *batch = s->late[s->late_first++ % STUDIO_LATE];
     if (rmt_studio_alive(s)) {
-        send_all(s, NULL, batch);
+        send_all(s, NULL, false, batch);
         rmt_peer_pump(s->peer);
     }
     rmi_rtp_batch_unref(&batch);
@@ -79,12 +81,16 @@ static void on_late(void *ctx, int64_t now_us) {
 static void on_sound_batch(void *ctx, const struct rmi_rtp_batch *batch) {
     struct rmt_studio *s = ctx;
     if (!s->config.sound_late_us) {
-        send_all(s, NULL, batch);
+        send_all(s, NULL, false, batch);
         return;
     }
     RMT_CHECK(s->v, s->late_next - s->late_first < STUDIO_LATE);
     s->late[s->late_next++ % STUDIO_LATE] = rmi_rtp_batch_ref(batch);
     rmt_host_at(s->host, rmt_host_now(s->host) + s->config.sound_late_us, on_late, s);
+}
+
+static void on_narrow_batch(void *ctx, const struct rmi_rtp_batch *batch) {
+    send_all(ctx, NULL, true, batch);
 }
 
 static void on_echo_batch(void *ctx, const struct rmi_rtp_batch *batch) {
@@ -95,18 +101,22 @@ static void on_echo_batch(void *ctx, const struct rmi_rtp_batch *batch) {
 
 /* ---- senders ---- */
 
+/* As src/webrtc/media_track.c does. */
+static void choose_sound(const struct rmt_studio *s, int fec_percent, struct rmi_audio_encoder_config *out) {
+    out->frame_us = s->config.sound_ms * 1000;
+    out->bitrate_bps = s->config.sound_bps;
+    out->complexity = 0; /* nobody listens */
+    out->fec = fec_percent > 0;
+    out->loss_percent = fec_percent;
+    out->use = out->frame_us <= SHORT_FRAME_US && !out->fec ? RMI_AUDIO_USE_LOW_DELAY : RMI_AUDIO_USE_VOICE;
+}
+
 static void open_sound(struct rmt_studio *s, rmi_batch_fn on_batch, void *ctx, struct rmi_audio_sender **out) {
     struct rmi_audio_sender_config sc;
     rmi_audio_sender_config_init(&sc);
-    sc.encoder.frame_us = s->config.sound_ms * 1000;
-    sc.encoder.complexity = 0; /* nobody listens */
-    if (s->config.fec_loss_percent) {
-        sc.encoder.fec = true;
-        sc.encoder.loss_percent = (int)s->config.fec_loss_percent;
-    } else if (sc.encoder.frame_us <= SHORT_FRAME_US) {
-        sc.encoder.use = RMI_AUDIO_USE_LOW_DELAY;
-    }
+    choose_sound(s, (int)s->config.fec_loss_percent, &sc.encoder);
     sc.on_batch = on_batch;
+    sc.on_narrow = on_batch == on_sound_batch && !s->config.sound_late_us ? on_narrow_batch : NULL;
     sc.ctx = ctx;
     rmt_studio_fail(s, rmi_audio_sender_create(&sc, out), "audio sender");
 }
@@ -190,6 +200,47 @@ static void place_all(struct rmt_studio *s, int64_t now_us) {
     }
 }
 
+/* How much of their paths the sound may take: as media_output.c has it. */
+static void place_sound(struct rmt_studio *s, int64_t now_us) {
+    struct rmi_audio_share_peer *peers[RMT_STUDIO_REMOTES];
+    const struct rmi_audio_full full = {.frame_us = s->config.sound_ms * 1000, .bitrate_bps = s->config.sound_bps};
+    size_t count = 0;
+    for (size_t i = 0; i < RMT_STUDIO_REMOTES; i++) {
+        struct studio_line *l = &s->lines[i];
+        struct rmi_rtp_rate rate;
+        if (!l->rtp)
+            continue;
+        l->share.path_bps = rmi_rtp_session_get_rate(l->rtp, &rate) ? rate.target_bps : 0;
+        l->share.copies = rmi_rtp_session_copies(l->rtp);
+        l->share.pictures = s->config.pictures;
+        peers[count++] = &l->share;
+    }
+    rmi_audio_share_place(&full, peers, count, now_us, &s->make);
+    if (s->sound)
+        rmi_audio_sender_make(s->sound, &s->make);
+}
+
+/* FEC for those that lose sound and take no copies: as media_output.c has it, once a second. */
+static void step_fec(struct rmt_studio *s, int64_t now_us) {
+    double worst = 0;
+    for (size_t i = 0; i < RMT_STUDIO_REMOTES; i++) {
+        struct rmi_rtp_session_stats stats;
+        struct rmi_rtp_session *rtp = s->lines[i].rtp;
+        if (!rtp || !rmi_rtp_session_needs_fec(rtp))
+            continue;
+        rmi_rtp_session_get_stats(rtp, &stats);
+        worst = fmax(worst, stats.out[RMI_RTP_AUDIO].loss);
+    }
+    const int percent = rmi_audio_fec_step(&s->fec, now_us, worst);
+    if (percent == s->fec_percent || s->config.fec_loss_percent)
+        return;
+    struct rmi_audio_sender_config sc;
+    rmi_audio_sender_config_init(&sc);
+    choose_sound(s, percent, &sc.encoder);
+    rmt_studio_fail(s, rmi_audio_sender_configure(s->sound, &sc.encoder), "FEC");
+    s->fec_percent = percent;
+}
+
 /* Without rungs the encoder begins at its full rate and follows changes of congestion control's; `picture` is NULL. */
 static void tune(struct rmt_studio *s, struct studio_rung *rung, const rm_runtime_data *picture, int64_t now_us) {
     const struct rmi_rung *r = &rungs_of(s)->rung[rung - s->rungs];
@@ -245,6 +296,11 @@ static void on_sound_due(void *ctx, int64_t now_us) {
         int64_t first_us = rm_runtime_data_timestamp_us(chunk);
         rm_runtime_data_unref(&chunk);
         chunk = drawn_chunk(s, first_us);
+    }
+    if (now_us >= s->sound_look_us) {
+        s->sound_look_us = now_us + PLACE_US;
+        place_sound(s, now_us);
+        step_fec(s, now_us);
     }
     rmt_studio_fail(s, rmi_audio_sender_input(s->sound, chunk, rmi_max64(due_us, now_us)), "sound");
     rm_runtime_data_unref(&chunk);
@@ -310,6 +366,12 @@ static void wrap_soon(struct rmi_rtp_session *rtp, int64_t now_us) {
     }
 }
 
+static void take_no_copies(struct rmi_rtp_session *rtp) {
+    for (size_t i = 0; i < RTPS_LINES_MAX; i++)
+        for (size_t c = 0; rtp->line[i].kind == RMI_RTP_AUDIO && c < rtp->line[i].codec_count; c++)
+            rtp->line[i].codec[c].rtx_send = RMI_SDP_NO_PT;
+}
+
 static struct studio_line *line_of(struct rmt_studio *s, const char *id) {
     for (size_t i = 0; i < RMT_STUDIO_REMOTES; i++) {
         struct studio_line *l = &s->lines[i];
@@ -333,22 +395,28 @@ static void *peer_up(void *ctx, const char *peer_id, struct rmi_rtp_session *rtp
     RMT_CHECK(s->v, !l->rtp);
     if (s->config.numbers_wrap)
         wrap_soon(rtp, rmt_host_now(s->host));
+    if (s->config.no_copies)
+        take_no_copies(rtp);
     l->studio = s;
     l->rtp = rtp;
     l->r.up = true;
     l->r.ups++;
     struct rmi_rtp_rate now;
+    l->share = (struct rmi_audio_share_peer){.sending = RMI_AUDIO_NOTHING};
     l->place = (struct rmi_rung_peer){.rung = RMI_RUNG_NONE, .sending = RMI_RUNG_NONE};
     l->place.target_bps = target_of(s, rmi_rtp_session_get_rate(rtp, &now) ? now.video_bps : VIDEO_BPS);
     rmi_av_sync_init(&l->sync, RMI_OPUS_CLOCK_HZ, VIDEO_CLOCK_HZ);
     l->sync.tolerance_us = RMI_AV_SYNC_UNNOTICED_US;
     rmt_line_begin(l);
     place_all(s, rmt_host_now(s->host));
+    place_sound(s, rmt_host_now(s->host));
     return l;
 }
 
 static void peer_changed(void *ctx, void *peer) {
     struct studio_line *l = peer;
+    if (l->studio->config.no_copies)
+        take_no_copies(l->rtp);
     l->place.rung = l->place.sending = RMI_RUNG_NONE; /* perhaps in another codec */
     place_all(ctx, rmt_host_now(l->studio->host));
 }
@@ -380,6 +448,7 @@ static void rate(void *ctx, void *peer, int64_t now_us, const struct rmi_rtp_rat
     struct studio_line *l = peer;
     l->place.target_bps = target_of(s, rate->video_bps);
     place_all(s, now_us);
+    place_sound(s, now_us);
     if (s->rungs[0].sender && !s->config.rungs.count)
         tune(s, &s->rungs[0], NULL, now_us);
 }
@@ -393,6 +462,7 @@ struct rmt_studio *rmt_studio_add(struct rmt_mesh *mesh, struct rmt_host *host, 
     s->config = *config;
     struct rmt_studio_config *c = &s->config;
     c->sound_ms = c->sound_ms ? c->sound_ms : 10;
+    c->sound_bps = c->sound_bps ? c->sound_bps : SOUND_BPS;
     c->width = c->width ? c->width : STAMP_WIDTH_MIN;
     c->height = c->height ? c->height : STAMP_HEIGHT_MIN;
     c->fps = c->fps ? c->fps : 15;
@@ -479,6 +549,18 @@ int rmt_studio_rung(struct rmt_studio *s, const char *id) {
 
 unsigned rmt_studio_encoders(const struct rmt_studio *s) {
     return s->encoders;
+}
+
+bool rmt_studio_narrow(struct rmt_studio *s, const char *id) {
+    return line_of(s, id)->share.sending == RMI_AUDIO_NARROW;
+}
+
+uint32_t rmt_studio_narrow_bps(const struct rmt_studio *s) {
+    return s->make.narrow_bps;
+}
+
+int rmt_studio_fec(const struct rmt_studio *s) {
+    return s->fec_percent;
 }
 
 unsigned rmt_studio_wrapped(struct rmt_studio *s, const char *id) {

@@ -19,10 +19,12 @@ struct rmt_studio_config {
     bool sound, pictures;        /* plays them to everybody */
     bool echo;                   /* sends to each what came from it, decoded and encoded again */
     uint32_t sound_ms;           /* chunks of 5, 10 or 20; 0 = 10 */
+    uint32_t sound_bps;          /* 0 = 32,000 */
     double tone_hz;              /* a tone and nothing else, to tell peers apart; 0: test sound with markers */
     bool voice;                  /* something like syllables instead, for which Opus makes FEC; no markers */
     uint32_t width, height, fps; /* 0 = 160, 90, 15 */
-    uint32_t fec_loss_percent;   /* sound with in-band FEC for this loss; 0: without */
+    uint32_t fec_loss_percent;   /* sound with in-band FEC for this loss; 0: as losses call for it */
+    bool no_copies;              /* sound goes without those of RFC 2198, as to a peer that takes none */
     int64_t sound_late_us;       /* sound leaves so much later than pictures */
     int64_t max_delay_us;        /* of both receivers; 0 = 200 ms */
     struct rmi_rungs rungs;      /* of its pictures, with the fine steps between; count 0: one, of no size */
@@ -84,6 +86,10 @@ uint64_t rmt_studio_pictures_sent(const struct rmt_studio *s);
 /* The rung that peer's pictures are of, RMI_RUNG_NONE: none; and how many encoders made the last picture. */
 int rmt_studio_rung(struct rmt_studio *s, const char *id);
 unsigned rmt_studio_encoders(const struct rmt_studio *s);
+/* That peer's sound is the narrow encoder's; and what that one makes, in bit/s, 0: there is none. */
+bool rmt_studio_narrow(struct rmt_studio *s, const char *id);
+uint32_t rmt_studio_narrow_bps(const struct rmt_studio *s);
+int rmt_studio_fec(const struct rmt_studio *s); /* the loss in percent that its sound has FEC for; 0: none */
 /* With numbers_wrap: what of that peer's sound and pictures has begun anew at 0. */
 enum {
     RMT_WRAPPED_SEQ_SOUND = 1,

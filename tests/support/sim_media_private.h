@@ -3,6 +3,7 @@
 #define RMT_SIM_MEDIA_PRIVATE_H
 
 #include "marker.h"
+#include "session/audio_fec.h"
 #include "session/audio_sender.h"
 #include "session/media_clock.h"
 #include "session/video_ladder.h"
@@ -21,6 +22,7 @@ struct studio_line {
     struct rmt_reception r;
     struct rmi_rtp_session *rtp; /* NULL: down */
     struct rmi_rung_peer place;  /* of our pictures */
+    struct rmi_audio_share_peer share;
     struct rmi_audio_receiver *sound;
     struct rmi_video_receiver *pictures;
     uint64_t sound_task, picture_task;
@@ -66,6 +68,10 @@ struct rmt_studio {
     struct test_video *video;
     uint64_t tone_at; /* samples */
     struct rmi_audio_sender *sound;
+    struct rmi_audio_make make;
+    int64_t sound_look_us; /* the next look at what it shall be */
+    struct rmi_audio_fec fec;
+    int fec_percent;
     struct studio_rung rungs[RMI_RUNGS_MAX];
     struct rmi_rung_memory memory;
     struct rmi_media_clock clock; /* of pictures */
