@@ -7,7 +7,9 @@
 #include <math.h>
 
 static const struct road_line least_line = {150, 150, true}; /* over any ten seconds: 160 to 193 were seen */
-static const struct road_line lost_line = {3, 0, false};
+/* A full queue drops of all that comes, sound as well: 1.2 to 2.6 % with 300 ms. Copies (RFC 2198) have to make up for
+ * it; what remains are those of which two or three in a row were dropped. */
+static const struct road_line missing_line = {1.5, 0, false};
 static const struct road_line tcp_line = {300, 300, true}; /* it lives, too */
 static const struct road_line none = {NAN, NAN, true};
 
@@ -27,10 +29,12 @@ static void scenario(uint64_t seed, struct rmt_sim *sim) {
     const int queue_ms = seed % 2 ? 1000 : 300;
     road_figure(sim, road_rate(f, 15, 119) / 1000, "kbit/s", none, "5.6 rate with a queue of %d ms", queue_ms);
     road_figure(sim, least / 1000, "kbit/s", least_line, "5.6 least rate over 10 s with a queue of %d ms", queue_ms);
-    road_figure(sim, 100.0 * (double)road_lost_sounds(f) / (double)f->sounds, "percent", lost_line,
-                "5.6 sound lost with a queue of %d ms", queue_ms);
+    road_figure(sim, 100.0 * (double)road_lost_sounds(f) / (double)f->sounds, "percent", none,
+                "5.6 sound lost before repair with a queue of %d ms", queue_ms);
     road_figure(sim, (double)tcp_flow_acked(tcp) * 8 / 119 / 1000, "kbit/s", tcp_line,
                 "5.6 rate of TCP with a queue of %d ms", queue_ms);
+    road_figure(sim, 100.0 * road_missing_sounds(f), "percent", missing_line,
+                "5.6 sound missing after repair with a queue of %d ms", queue_ms);
     road_close(&r);
 }
 

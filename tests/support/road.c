@@ -9,6 +9,9 @@
 #define FPS 30
 #define SOUND_US RMI_MS(20)
 #define SOUND_BYTES 50 /* 20 kbit/s */
+#define SOUND_TICKS 960
+#define SOUND_LATE (3 * SOUND_TICKS) /* behind the newest: what a receiver's buffer waits for */
+#define IN_FLIGHT_S 3                /* until all has come, out of a queue of a second, too */
 #define VIDEO_HZ 90000
 #define MOST_BPS 1500000.0
 #define START_BPS 150000.0
@@ -42,7 +45,7 @@ static void on_sound(void *ctx, int64_t now_us) {
     f->sound_task = rmt_vnet_at(f->road->v, now_us + SOUND_US, on_sound, f);
     if (!f->rtp || f->paused)
         return;
-    send_batch(f, RMI_PAYLOAD_OPUS, f->sounds++ * 960, SOUND_BYTES);
+    send_batch(f, RMI_PAYLOAD_OPUS, f->sounds++ * SOUND_TICKS, SOUND_BYTES);
     rmt_peer_pump(f->sender);
 }
 
@@ -87,6 +90,11 @@ static void receiver_packet(void *ctx, void *peer, const struct rmi_rtp_in *in) 
     struct road_flow *f = ctx;
     (void)peer;
     f->packets[in->kind]++;
+    if (in->kind == RMI_RTP_AUDIO) {
+        const int32_t ahead = f->packets[RMI_RTP_AUDIO] > 1 ? (int32_t)(in->timestamp - f->newest_sound) : 1;
+        f->newest_sound = ahead > 0 ? in->timestamp : f->newest_sound;
+        f->sounds_in_time += ahead >= -SOUND_LATE;
+    }
     f->bytes += in->len;
     f->second_bytes += in->len;
 }
@@ -338,6 +346,13 @@ uint64_t road_lost_sounds(struct road_flow *f) {
     rmi_rtp_session_get_stats(f->rtp, &stats);
     const int64_t lost = stats.out[RMI_RTP_AUDIO].packets_lost; /* as the receiver reports */
     return lost > 0 ? (uint64_t)lost : 0;
+}
+
+double road_missing_sounds(struct road_flow *f) {
+    road_pause(f, true);
+    road_run(f->road, IN_FLIGHT_S);
+    RMT_CHECK(f->road->v, f->sounds > 0 && f->sounds_in_time <= f->sounds);
+    return 1 - (double)f->sounds_in_time / (double)f->sounds;
 }
 
 double road_jain(struct road *r, size_t first, size_t count, double from_s, double to_s) {

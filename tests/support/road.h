@@ -41,6 +41,8 @@ struct road_flow {
     uint64_t picture_task, sound_task;
     uint32_t pictures, sounds;
     uint64_t bytes, packets[RMI_RTP_KINDS]; /* that arrived, payload */
+    uint64_t sounds_in_time;                /* those, or copies of them soon enough to be played */
+    uint32_t newest_sound;                  /* timestamp */
     struct rmt_samples rate;                /* bits that arrived in each second of the run, from its start on */
     uint64_t second_bytes;
     double target_bps;
@@ -94,6 +96,8 @@ int64_t road_queue_p95_us(struct road *r, enum rmt_dir dir);
 int64_t road_hop_queue_p95_us(struct road *r, size_t hop, enum rmt_dir dir);
 double road_rate(struct road_flow *f, double from_s, double to_s); /* of the run, bit/s of payload */
 uint64_t road_lost_sounds(struct road_flow *f); /* packets of sound that were sent and did not come, ever */
+/* Of all that were sent, 0..1: those that did not come and no copy of theirs in time. The flow falls silent for it. */
+double road_missing_sounds(struct road_flow *f);
 double road_jain(struct road *r, size_t first, size_t count, double from_s, double to_s);
 
 /* What is judged by a figure, "5.1 use at 2.5 Mbit/s": what each seed holds, and the pass line of the evaluation. NAN:
