@@ -50,7 +50,6 @@ void rmi_cc_acked_input(struct rmi_cc_acked *a, int64_t arrived_us, uint32_t byt
     const double kbps = sample(a, arrived_us, bytes, &small), was = a->bps / KBPS;
     if (kbps < 0)
         return;
-    a->latest_bps = kbps * KBPS;
     if (was <= 0) {
         a->bps = fmax(kbps, FLOOR_KBPS) * KBPS;
         a->variance = START_VARIANCE;

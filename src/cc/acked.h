@@ -13,7 +13,6 @@ struct rmi_cc_acked { /* zero-initialised is empty */
     int64_t window_us; /* of the sample under way */
     uint64_t bytes;    /* in it */
     double bps;        /* 0: not known */
-    double latest_bps; /* the last sample alone; 0: none */
     double variance;   /* of kbit/s */
 };
 

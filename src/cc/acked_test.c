@@ -38,10 +38,6 @@ static void a_new_rate_is_followed(void **state) {
     assert_near(a.bps, 2e6, 0.05);
     feed(&a, &at_us, RMI_SEC(2), 5e5, 1000, false);
     assert_near(a.bps, 5e5, 0.15);
-    assert_near(a.latest_bps, 5e5, 0.1);
-    feed(&a, &at_us, RMI_MS(350), 1e5, 500, false); /* before it is believed */
-    assert_near(a.latest_bps, 1e5, 0.25);
-    assert_true(a.bps > 2e5);
 }
 
 /* The encoder pauses or the application has little to send: that is not what the path carries. */

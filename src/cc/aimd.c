@@ -19,25 +19,19 @@
 #define LIFT_LEAST 0.5
 #define LIFT_MOST 1.7
 #define ADDITIVE_LEAST_BPS 4000.0 /* a second */
-/* Flows that share a path are cut each four or five seconds. Who is not by then has room: each three seconds more it
- * grows by once more of that (RFC 8867 5.8: else two flows take up to 20 s for what a third one left). */
-#define CALM_S 5.0
-#define HASTE_S 3.0
-#define HASTE_MOST 4.0
 /* And this part of the rate: at 10 Mbit/s a packet each response time would take 70 s to make up for one cut. */
 #define ADDITIVE_SHARE 0.01
 #define RTT_START_S 0.2
 #define RTT_SMOOTHING 0.125 /* as TCP's (RFC 6298 2.3) */
 #define CUT_APART_LEAST_US RMI_MS(10)
 #define CUT_APART_MOST_US RMI_MS(200)
-#define SETTLE_US RMI_MS(300) /* and a round trip: until a cut shows in what is measured */
-#define COLLAPSE 0.5          /* less than this arrives: cut again at once */
-#define COLLAPSE_LEAPS 0.8    /* and when the queue grows by leaps: a mark of congestion was answered by too little */
+#define COLLAPSE 0.5 /* less than this arrives: cut again at once */
 #define LINK_ALPHA 0.05
 #define LINK_ALPHA_PROBE 0.5
 #define LINK_VARIANCE_START 0.4
 #define LINK_VARIANCE_MAX 2.5
 #define LINK_SIGMAS 3.0
+#define CALM_US RMI_SEC(5)
 #define OUTGROWN 1.5 /* well beyond what flows that share a path take from one another */
 #define KBPS 1000.0
 #define US_PER_S 1e6
@@ -90,26 +84,21 @@ static void check_link(struct rmi_cc_aimd *a, double acked_bps, bool above) {
 
 /* ---- up and down ---- */
 
-static double since_cut_s(const struct rmi_cc_aimd *a, int64_t now_us) {
-    return (double)(now_us - a->cut_us) / US_PER_S;
-}
-
 /* The same for every flow, however fast it is and however long its path: only so do flows that share a bottleneck come
  * to the same rate (libwebrtc's depends on both: of five flows with 20 to 300 ms round trip one had a quarter of
  * another). */
-static double additive_bps(const struct rmi_cc_aimd *a, int64_t now_us, double seconds) {
+static double additive_bps(const struct rmi_cc_aimd *a, double seconds) {
     const bool known = a->link_kbps > 0;
     const double bps = a->bps / a->weight; /* of one of the flows that it stands for */
     const double lift = fmin(fmax(LIFT_BPS / bps, known ? LIFT_LEAST : 1), LIFT_MOST);
     const double step =
         fmin(known ? ADDITIVE_BPS : ADDITIVE_FAST_BPS, (known ? SHARE_MOST : SHARE_FAST_MOST) * bps) * lift;
-    const double haste = fmin(1 + fmax(since_cut_s(a, now_us) - CALM_S, 0) / HASTE_S, HASTE_MOST);
-    return fmax(fmax(step, ADDITIVE_SHARE * bps), ADDITIVE_LEAST_BPS) * a->weight * haste * seconds;
+    return fmax(fmax(step, ADDITIVE_SHARE * bps), ADDITIVE_LEAST_BPS) * a->weight * seconds;
 }
 
 static void increase(struct rmi_cc_aimd *a, int64_t now_us, double acked_bps, bool app_limited) {
     check_link(a, acked_bps, true);
-    if (a->known_bps > 0 && acked_bps > OUTGROWN * a->known_bps && since_cut_s(a, now_us) >= CALM_S) {
+    if (a->known_bps > 0 && acked_bps > OUTGROWN * a->known_bps && now_us - a->cut_us >= CALM_US) {
         a->known_bps = acked_bps; /* and half more than this, the next time */
         a->outgrown = true;
     }
@@ -120,25 +109,20 @@ static void increase(struct rmi_cc_aimd *a, int64_t now_us, double acked_bps, bo
     a->unproven = !app_limited && a->bps >= (a->unproven ? UNPROVEN_END : UNPROVEN) * limit;
     if (app_limited || a->bps >= limit)
         return;
-    const double more = a->cut_us ? additive_bps(a, now_us, seconds)
-                                  : fmax(a->bps * (pow(GROWTH, seconds) - 1), GROWTH_LEAST_BPS * seconds);
+    const double more =
+        a->cut_us ? additive_bps(a, seconds) : fmax(a->bps * (pow(GROWTH, seconds) - 1), GROWTH_LEAST_BPS * seconds);
     set_rate(a, fmin(a->bps + more, limit));
 }
 
-/* Whoever notices a queue first is not cut twice for it: what was measured is still that of the rate before, as long as
- * more arrives than is sent now. */
 static bool may_cut(const struct rmi_cc_aimd *a, int64_t now_us, double acked_bps) {
-    const int64_t rtt_us = (int64_t)(a->rtt_s * US_PER_S);
-    const int64_t apart = rmi_min64(rmi_max64(rtt_us, CUT_APART_LEAST_US), CUT_APART_MOST_US);
-    if (a->cut_us && acked_bps > a->bps && now_us - a->cut_us < rtt_us + SETTLE_US)
-        return false;
-    if (a->state != RMI_CC_AIMD_HOLD || !a->has_changed || now_us - a->changed_us >= apart)
+    const int64_t apart = (int64_t)(a->rtt_s * US_PER_S);
+    if (!a->has_changed || now_us - a->changed_us >= rmi_min64(rmi_max64(apart, CUT_APART_LEAST_US), CUT_APART_MOST_US))
         return true;
-    return acked_bps > 0 && acked_bps < (a->leaps ? COLLAPSE_LEAPS : COLLAPSE) * a->bps;
+    return acked_bps > 0 && acked_bps < COLLAPSE * a->bps;
 }
 
 static bool decrease(struct rmi_cc_aimd *a, int64_t now_us, double acked_bps) {
-    if (!may_cut(a, now_us, acked_bps))
+    if (a->state == RMI_CC_AIMD_HOLD && !may_cut(a, now_us, acked_bps))
         return false;
     const double was = a->bps;
     if (acked_bps <= 0) { /* nothing was measured yet, or not since a probe */
@@ -156,7 +140,6 @@ static bool decrease(struct rmi_cc_aimd *a, int64_t now_us, double acked_bps) {
         set_rate(a, fmin(to, was));
     }
     a->state = RMI_CC_AIMD_HOLD;
-    a->unproven = false; /* it was too much */
     a->has_changed = true;
     a->changed_us = now_us;
     return a->bps < was;

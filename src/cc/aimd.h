@@ -22,7 +22,6 @@ struct rmi_cc_aimd {
     double link_variance; /* relative to link_kbps */
     double known_bps;     /* what arrived when it was cut last; 0: not yet */
     int64_t cut_us;
-    bool leaps;    /* set by the owner: the queue grows by leaps, and what arrives is its latest sample */
     bool unproven; /* it does not grow, for too little is sent to show that more would arrive */
     bool outgrown; /* clearly more arrives than fitted then: taken by the owner */
     double rtt_s;  /* smoothed */

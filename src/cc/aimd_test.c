@@ -101,62 +101,9 @@ static void near_the_known_capacity_it_grows_slowly(void **state) {
     rmi_cc_aimd_set(&a, now_us, 1.4e6);
     a.outgrown = false;
     const double beyond = a.bps;
-    normal(&a, &now_us, 2.5, false);
-    assert_true(a.bps - beyond > 2.5 * 55e3 && a.bps - beyond < 2.5 * 65e3);
-    normal(&a, &now_us, 2.5, false);
+    normal(&a, &now_us, 5, false);
+    assert_true(a.bps - beyond > 5 * 55e3 && a.bps - beyond < 5 * 65e3);
     assert_true(a.outgrown);
-}
-
-/* No cut for longer than others would leave it alone: faster and faster, up to four times. */
-static void who_is_left_alone_hurries(void **state) {
-    (void)state;
-    struct rmi_cc_aimd a;
-    int64_t now_us = RMI_SEC(1);
-    start(&a);
-    normal(&a, &now_us, 1, false);
-    (void)rmi_cc_aimd_update(&a, now_us += RMI_MS(50), OVER, 1e6, false);
-    const double from = a.bps, times[] = {1, 2, 4, 4};
-    double once = 0;
-    normal(&a, &now_us, 3.05, false); /* the first leaves hold */
-    for (int i = 0; i < 4; i++) {     /* from 3, 7.5, 20 and 60 s on */
-        const int64_t at_us[] = {0, RMI_MS(4500), RMI_MS(17000), RMI_SEC(57)};
-        int64_t then_us = now_us + at_us[i];
-        rmi_cc_aimd_set(&a, then_us, from);
-        normal(&a, &then_us, 1, false);
-        once = i == 0 ? a.bps - from : once;
-        assert_true(a.bps - from > (times[i] - 0.2) * once && a.bps - from < (times[i] + 0.2) * once);
-    }
-}
-
-/* The queue still grows while the cut is under way: what arrives is what was sent before. Unless less arrives than is
- * sent by now. */
-static void who_notices_first_is_cut_once(void **state) {
-    (void)state;
-    struct rmi_cc_aimd a;
-    int64_t now_us = RMI_SEC(1);
-    start(&a);
-    normal(&a, &now_us, 1, false);
-    assert_true(rmi_cc_aimd_update(&a, now_us += RMI_MS(50), OVER, 1e6, false));
-    const double once = a.bps;
-    for (int i = 0; i < 7; i++) /* 350 ms; it settles in 300 and a round trip of 100 */
-        assert_false(rmi_cc_aimd_update(&a, now_us += RMI_MS(50), OVER, 0.95e6, false));
-    assert_near(a.bps, once);
-    assert_true(rmi_cc_aimd_update(&a, now_us, OVER, 0.8 * once, false));
-    const double twice = a.bps;
-    assert_true(rmi_cc_aimd_update(&a, now_us += RMI_MS(450), OVER, 1.1 * twice, false));
-}
-
-/* Not proven until then; after it pictures wait with the sender, and no probe goes out into the full queue. */
-static void a_cut_proves_the_limit(void **state) {
-    (void)state;
-    struct rmi_cc_aimd a;
-    int64_t now_us = RMI_SEC(1);
-    start(&a);
-    normal(&a, &now_us, 1, false);
-    (void)rmi_cc_aimd_update(&a, now_us += RMI_MS(50), NORMAL, 200e3, false);
-    assert_true(a.unproven);
-    assert_true(rmi_cc_aimd_update(&a, now_us += RMI_MS(50), OVER, 200e3, false));
-    assert_false(a.unproven);
 }
 
 /* Nothing proves that more would go through: pion's estimate grew without bound here. */
@@ -195,15 +142,9 @@ static void a_cut_goes_without_a_measurement(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_grows_by_eight_percent_a_second),
-        cmocka_unit_test(weight_counts_as_so_many_flows),
-        cmocka_unit_test(a_cut_goes_below_what_arrives),
-        cmocka_unit_test(near_the_known_capacity_it_grows_slowly),
-        cmocka_unit_test(who_is_left_alone_hurries),
-        cmocka_unit_test(who_notices_first_is_cut_once),
-        cmocka_unit_test(a_cut_proves_the_limit),
-        cmocka_unit_test(an_idle_application_proves_nothing),
-        cmocka_unit_test(a_probe_sets_it),
+        cmocka_unit_test(it_grows_by_eight_percent_a_second), cmocka_unit_test(weight_counts_as_so_many_flows),
+        cmocka_unit_test(a_cut_goes_below_what_arrives),      cmocka_unit_test(near_the_known_capacity_it_grows_slowly),
+        cmocka_unit_test(an_idle_application_proves_nothing), cmocka_unit_test(a_probe_sets_it),
         cmocka_unit_test(a_cut_goes_without_a_measurement),
     };
     return cmocka_run_group_tests_name("cc.aimd", tests, NULL, NULL);

@@ -24,8 +24,7 @@
 #define SILENCE_US RMI_MS(500)
 #define SILENCE_FACTOR 0.5
 #define RTT_SMOOTHING 8
-#define DEEP_CUT 0.5  /* 935 to 230 kbit/s was seen on 1 Mbit/s (tests/sim/viewers_settle_on_their_rungs.c) */
-#define COLLAPSED 0.7 /* so much less came in the last sample: it is no longer about what came before */
+#define DEEP_CUT 0.5 /* 935 to 230 kbit/s was seen on 1 Mbit/s (tests/sim/viewers_settle_on_their_rungs.c) */
 
 struct gcc {
     struct rmi_cc_limits limits;
@@ -141,13 +140,6 @@ static void note_rtt(struct gcc *g, int64_t rtt_us) {
     rmi_cc_aimd_rtt(&g->aimd, rtt_us);
 }
 
-/* What arrives, to be cut to. When the queue grows by leaps, a drop of what arrives is not waited for to be believed:
- * until then the queue would overflow. */
-static double arriving_bps(const struct gcc *g) {
-    const double latest = g->acked.latest_bps;
-    return g->trend.leaps && latest > 0 && latest < COLLAPSED * g->acked.bps ? latest : g->acked.bps;
-}
-
 /* The rate by delay after this feedback; a successful probe replaces it. */
 static void follow_rate(struct gcc *g, int64_t now_us, double probed_bps) {
     if (g->usage != RMI_CC_USAGE_OVER && probed_bps > 0) {
@@ -157,9 +149,7 @@ static void follow_rate(struct gcc *g, int64_t now_us, double probed_bps) {
             rmi_cc_loss_set(&g->loss, g->aimd.bps);
         return;
     }
-    const double acked_bps = g->usage == RMI_CC_USAGE_OVER ? arriving_bps(g) : g->acked.bps;
-    g->aimd.leaps = acked_bps < g->acked.bps;
-    g->reductions += rmi_cc_aimd_update(&g->aimd, now_us, g->usage, acked_bps, g->alr.limited);
+    g->reductions += rmi_cc_aimd_update(&g->aimd, now_us, g->usage, g->acked.bps, g->alr.limited);
 }
 
 /* Without those that were lost in a silence: the path was gone, which is answered already, and not full. They come
@@ -260,7 +250,7 @@ static void marked(void *self, int64_t now_us) {
     struct gcc *g = self;
     if (!rmi_cc_ecn_marked(&g->ecn, now_us, g->aimd.cut_us, g->rtt_us, g->target_bps))
         return;
-    g->reductions += rmi_cc_aimd_update(&g->aimd, now_us, RMI_CC_USAGE_OVER, arriving_bps(g), g->alr.limited);
+    g->reductions += rmi_cc_aimd_update(&g->aimd, now_us, RMI_CC_USAGE_OVER, g->acked.bps, g->alr.limited);
     combine(g, now_us);
 }
 

@@ -46,9 +46,9 @@ static void a_drop_is_followed_and_left_behind(void **state) {
     struct lab_flow *f = lab_add(lab, 0, &rmi_cc_gcc, &limits, 20e6);
     lab_run(lab, RMI_SEC(20));
     lab->rate_bps = 0.6e6;
-    lab_run(lab, RMI_MS(600)); /* the queue of 300 ms is full after 130 */
+    lab_run(lab, RMI_SEC(2));
     assert_true(lab_target(f) < 0.6e6);
-    lab_run(lab, RMI_MS(4400));
+    lab_run(lab, RMI_SEC(3));
     lab_forget(lab);
     lab_run(lab, RMI_SEC(15));
     assert_true(lab_use(lab) > 0.8);

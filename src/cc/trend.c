@@ -17,10 +17,6 @@
 #define THRESHOLD_STEP_MAX_MS 100.0
 #define SPIKE_MS 15.0 /* so far above, it is a change of the route and no queue */
 #define OVER_MIN_MS 10.0
-/* A queue that grows by so much from group to group: the capacity has fallen far. Smoothing would see it 150 ms later,
- * when it overflows. */
-#define LEAP_MS 80.0
-#define LEAP_GROUPS 3 /* a change of the route is one leap, a radio link's hiccup is let go by the next group */
 #define US_PER_MS 1000.0
 
 void rmi_cc_trend_init(struct rmi_cc_trend *t) {
@@ -65,9 +61,7 @@ static void judge(struct rmi_cc_trend *t, double sent_ms, int64_t arrived_us) {
         return;
     }
     const double trend_ms = fmin(t->deltas, DELTAS_GAIN_MAX) * t->slope * GAIN;
-    if (t->leaps) {
-        t->usage = RMI_CC_USAGE_OVER;
-    } else if (trend_ms > t->threshold_ms) {
+    if (trend_ms > t->threshold_ms) {
         /* Halved, as it is not known since when. */
         t->over_ms = t->over_ms < 0 ? sent_ms / 2 : t->over_ms + sent_ms;
         t->over_count++;
@@ -89,11 +83,7 @@ enum rmi_cc_usage rmi_cc_trend_input(struct rmi_cc_trend *t, const struct rmi_cc
     if (t->deltas == 0)
         t->first_arrived_us = arrived_us;
     t->deltas += t->deltas < DELTAS_MAX;
-    const double later_ms = (double)(delta->arrived_us - delta->sent_us) / US_PER_MS;
-    t->delay_ms += later_ms;
-    t->climb_ms = later_ms > 0 ? t->climb_ms + later_ms : 0;
-    t->climbs = later_ms > 0 ? t->climbs + 1 : 0;
-    t->leaps = t->climbs >= LEAP_GROUPS && t->climb_ms > LEAP_MS;
+    t->delay_ms += (double)(delta->arrived_us - delta->sent_us) / US_PER_MS;
     t->smoothed_ms = SMOOTHING * t->smoothed_ms + (1 - SMOOTHING) * t->delay_ms;
     t->at_ms[t->next] = (double)(arrived_us - t->first_arrived_us) / US_PER_MS;
     t->y_ms[t->next] = t->smoothed_ms;

@@ -19,9 +19,6 @@ struct rmi_cc_trend {
     unsigned next, count;
     double slope, slope_before;
     double threshold_ms;
-    double climb_ms; /* of groups each of which came later than the one before */
-    unsigned climbs; /* so many */
-    bool leaps;      /* far, in few */
     bool has_adapted;
     int64_t adapted_us;
     double over_ms; /* sent while above the threshold; negative: not above */

@@ -80,34 +80,6 @@ static void a_spike_does_not_move_the_threshold(void **state) {
     assert_true(t.threshold_ms <= before + 1);
 }
 
-/* The capacity falls to a third: not to be smoothed away. */
-static void a_leap_is_seen_at_once(void **state) {
-    (void)state;
-    struct rmi_cc_trend t;
-    int64_t at_us = 0;
-    rmi_cc_trend_init(&t);
-    (void)groups_until(&t, &at_us, 0, RMI_CC_USAGE_OVER, 100);
-    assert_int_equal(groups_until(&t, &at_us, RMI_MS(40), RMI_CC_USAGE_OVER, 100), 2); /* the third group */
-    assert_true(t.leaps);
-}
-
-/* Another route is one leap, and what a radio link held back comes all at once. */
-static void a_route_or_a_hiccup_is_no_leap(void **state) {
-    (void)state;
-    static const int64_t later_us[][4] = {{RMI_MS(150), 0, 0, 0}, {RMI_MS(90), RMI_MS(50), -RMI_MS(20), -RMI_MS(20)}};
-    for (size_t k = 0; k < sizeof later_us / sizeof later_us[0]; k++) {
-        struct rmi_cc_trend t;
-        int64_t at_us = 0;
-        rmi_cc_trend_init(&t);
-        (void)groups_until(&t, &at_us, 0, RMI_CC_USAGE_OVER, 100);
-        for (int i = 0; i < 4; i++) {
-            const struct rmi_cc_delta d = {.sent_us = STEP_US, .arrived_us = STEP_US + later_us[k][i]};
-            (void)rmi_cc_trend_input(&t, &d, at_us += d.arrived_us);
-            assert_false(t.leaps);
-        }
-    }
-}
-
 /* All groups at one instant: no slope, and no division by zero. */
 static void groups_of_one_instant_are_survived(void **state) {
     (void)state;
@@ -125,8 +97,6 @@ int main(void) {
         cmocka_unit_test(jitter_is_not_a_queue),
         cmocka_unit_test(the_threshold_adapts_within_seconds),
         cmocka_unit_test(a_spike_does_not_move_the_threshold),
-        cmocka_unit_test(a_leap_is_seen_at_once),
-        cmocka_unit_test(a_route_or_a_hiccup_is_no_leap),
         cmocka_unit_test(groups_of_one_instant_are_survived),
     };
     return cmocka_run_group_tests_name("cc.trend", tests, NULL, NULL);

@@ -25,8 +25,6 @@
 #define LARGE_FALL 0.66      /* as cc/probe_plan.c has it, */
 #define HIGH_US RMI_SEC(2)   /* from the highest rate of so long */
 #define STALE_US RMI_MS(300) /* what waits longer is later than a key frame would be */
-/* For HIGH_US after that: an encoder that was told too late made more of it. A key frame takes less. */
-#define STALE_AGAIN_US RMI_SEC(1)
 
 static struct rmi_cc_status status_of(const struct rmi_rtp_session *s) {
     struct rmi_cc_status status;
@@ -98,12 +96,9 @@ static void drop_stale(struct rmi_rtp_session *s, int64_t now_us, double target_
         p->high_bps = target_bps;
         p->high_us = now_us;
     }
-    const bool falls = target_bps <= LARGE_FALL * p->high_bps;
-    const bool fell = p->fell_us > 0 && now_us - p->fell_us < HIGH_US;
-    const int64_t stale_us = falls ? STALE_US : STALE_AGAIN_US;
-    if ((!falls && !fell) || BITS * (double)p->pacer.queued_bytes < target_bps * (double)stale_us / (double)RMI_SEC(1))
+    if (target_bps > LARGE_FALL * p->high_bps ||
+        BITS * (double)p->pacer.queued_bytes < target_bps * (double)STALE_US / (double)RMI_SEC(1))
         return;
-    p->fell_us = falls ? now_us : p->fell_us;
     rtps_pace_clear(s);
     s->out[RMI_RTP_VIDEO].missed = s->out[RMI_RTP_VIDEO].stats.packets > 0;
     p->high_bps = target_bps;

@@ -103,7 +103,7 @@ struct rtps_pace {
     bool video_off;
     struct rmi_rtp_rate told;
     double high_bps; /* the target that what waits was made for */
-    int64_t high_us, fell_us; /* of it; of the last large fall, 0: none yet */
+    int64_t high_us;
     int64_t next_us;
 };
 
