@@ -19,6 +19,11 @@
 #define LIFT_LEAST 0.5
 #define LIFT_MOST 1.7
 #define ADDITIVE_LEAST_BPS 4000.0 /* a second */
+/* Flows that share a path are cut each four or five seconds. Who is not by then has room: each three seconds more it
+ * grows by once more of that (RFC 8867 5.8: else two flows take up to 20 s for what a third one left). */
+#define CALM_S 5.0
+#define HASTE_S 3.0
+#define HASTE_MOST 4.0
 /* And this part of the rate: at 10 Mbit/s a packet each response time would take 70 s to make up for one cut. */
 #define ADDITIVE_SHARE 0.01
 #define RTT_START_S 0.2
@@ -31,7 +36,6 @@
 #define LINK_VARIANCE_START 0.4
 #define LINK_VARIANCE_MAX 2.5
 #define LINK_SIGMAS 3.0
-#define CALM_US RMI_SEC(5)
 #define OUTGROWN 1.5 /* well beyond what flows that share a path take from one another */
 #define KBPS 1000.0
 #define US_PER_S 1e6
@@ -84,21 +88,26 @@ static void check_link(struct rmi_cc_aimd *a, double acked_bps, bool above) {
 
 /* ---- up and down ---- */
 
+static double since_cut_s(const struct rmi_cc_aimd *a, int64_t now_us) {
+    return (double)(now_us - a->cut_us) / US_PER_S;
+}
+
 /* The same for every flow, however fast it is and however long its path: only so do flows that share a bottleneck come
  * to the same rate (libwebrtc's depends on both: of five flows with 20 to 300 ms round trip one had a quarter of
  * another). */
-static double additive_bps(const struct rmi_cc_aimd *a, double seconds) {
+static double additive_bps(const struct rmi_cc_aimd *a, int64_t now_us, double seconds) {
     const bool known = a->link_kbps > 0;
     const double bps = a->bps / a->weight; /* of one of the flows that it stands for */
     const double lift = fmin(fmax(LIFT_BPS / bps, known ? LIFT_LEAST : 1), LIFT_MOST);
     const double step =
         fmin(known ? ADDITIVE_BPS : ADDITIVE_FAST_BPS, (known ? SHARE_MOST : SHARE_FAST_MOST) * bps) * lift;
-    return fmax(fmax(step, ADDITIVE_SHARE * bps), ADDITIVE_LEAST_BPS) * a->weight * seconds;
+    const double haste = fmin(1 + fmax(since_cut_s(a, now_us) - CALM_S, 0) / HASTE_S, HASTE_MOST);
+    return fmax(fmax(step, ADDITIVE_SHARE * bps), ADDITIVE_LEAST_BPS) * a->weight * haste * seconds;
 }
 
 static void increase(struct rmi_cc_aimd *a, int64_t now_us, double acked_bps, bool app_limited) {
     check_link(a, acked_bps, true);
-    if (a->known_bps > 0 && acked_bps > OUTGROWN * a->known_bps && now_us - a->cut_us >= CALM_US) {
+    if (a->known_bps > 0 && acked_bps > OUTGROWN * a->known_bps && since_cut_s(a, now_us) >= CALM_S) {
         a->known_bps = acked_bps; /* and half more than this, the next time */
         a->outgrown = true;
     }
@@ -109,8 +118,8 @@ static void increase(struct rmi_cc_aimd *a, int64_t now_us, double acked_bps, bo
     a->unproven = !app_limited && a->bps >= (a->unproven ? UNPROVEN_END : UNPROVEN) * limit;
     if (app_limited || a->bps >= limit)
         return;
-    const double more =
-        a->cut_us ? additive_bps(a, seconds) : fmax(a->bps * (pow(GROWTH, seconds) - 1), GROWTH_LEAST_BPS * seconds);
+    const double more = a->cut_us ? additive_bps(a, now_us, seconds)
+                                  : fmax(a->bps * (pow(GROWTH, seconds) - 1), GROWTH_LEAST_BPS * seconds);
     set_rate(a, fmin(a->bps + more, limit));
 }
 

@@ -101,9 +101,31 @@ static void near_the_known_capacity_it_grows_slowly(void **state) {
     rmi_cc_aimd_set(&a, now_us, 1.4e6);
     a.outgrown = false;
     const double beyond = a.bps;
-    normal(&a, &now_us, 5, false);
-    assert_true(a.bps - beyond > 5 * 55e3 && a.bps - beyond < 5 * 65e3);
+    normal(&a, &now_us, 2.5, false);
+    assert_true(a.bps - beyond > 2.5 * 55e3 && a.bps - beyond < 2.5 * 65e3);
+    normal(&a, &now_us, 2.5, false);
     assert_true(a.outgrown);
+}
+
+/* No cut for longer than others would leave it alone: faster and faster, up to four times. */
+static void who_is_left_alone_hurries(void **state) {
+    (void)state;
+    struct rmi_cc_aimd a;
+    int64_t now_us = RMI_SEC(1);
+    start(&a);
+    normal(&a, &now_us, 1, false);
+    (void)rmi_cc_aimd_update(&a, now_us += RMI_MS(50), OVER, 1e6, false);
+    const double from = a.bps, times[] = {1, 2, 4, 4};
+    double once = 0;
+    normal(&a, &now_us, 3.05, false); /* the first leaves hold */
+    for (int i = 0; i < 4; i++) {     /* from 3, 7.5, 20 and 60 s on */
+        const int64_t at_us[] = {0, RMI_MS(4500), RMI_MS(17000), RMI_SEC(57)};
+        int64_t then_us = now_us + at_us[i];
+        rmi_cc_aimd_set(&a, then_us, from);
+        normal(&a, &then_us, 1, false);
+        once = i == 0 ? a.bps - from : once;
+        assert_true(a.bps - from > (times[i] - 0.2) * once && a.bps - from < (times[i] + 0.2) * once);
+    }
 }
 
 /* Nothing proves that more would go through: pion's estimate grew without bound here. */
@@ -142,9 +164,13 @@ static void a_cut_goes_without_a_measurement(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_grows_by_eight_percent_a_second), cmocka_unit_test(weight_counts_as_so_many_flows),
-        cmocka_unit_test(a_cut_goes_below_what_arrives),      cmocka_unit_test(near_the_known_capacity_it_grows_slowly),
-        cmocka_unit_test(an_idle_application_proves_nothing), cmocka_unit_test(a_probe_sets_it),
+        cmocka_unit_test(it_grows_by_eight_percent_a_second),
+        cmocka_unit_test(weight_counts_as_so_many_flows),
+        cmocka_unit_test(a_cut_goes_below_what_arrives),
+        cmocka_unit_test(near_the_known_capacity_it_grows_slowly),
+        cmocka_unit_test(who_is_left_alone_hurries),
+        cmocka_unit_test(an_idle_application_proves_nothing),
+        cmocka_unit_test(a_probe_sets_it),
         cmocka_unit_test(a_cut_goes_without_a_measurement),
     };
     return cmocka_run_group_tests_name("cc.aimd", tests, NULL, NULL);

@@ -14,6 +14,9 @@
 /* Repairs (FEC) are waited for when they are needed by more than 1 in 250 packets, by the last ten seconds. */
 #define REPAIR_MEMORY 512
 #define REPAIR_RATE 0.004
+/* And when none was needed for so long, as jitter is forgotten (jitter/delay.h): after one loss in three, or a
+ * reordering path, the rate alone would keep their distance for half a minute. */
+#define REPAIR_FORGET_US RMI_SEC(RMI_DELAY_NEEDED)
 /* Repairs in a window: at 2 % of loss it holds two or three of double depth. */
 #define REPAIR_WINDOW 128
 /* The carrier of a repair may be late more often: one loss in twenty stays a loss then. */
@@ -106,8 +109,9 @@ static void restart(struct rmi_audio_buffer *b, const struct rmi_order_place *pl
 
 /* A repair is carried by a packet of `depth_us` later. The most that was needed is remembered for one to two windows.
  */
-static void note_repair(struct rmi_audio_buffer *b, int64_t depth_us) {
+static void note_repair(struct rmi_audio_buffer *b, int64_t arrival_us, int64_t depth_us) {
     b->repair_rate += 1.0 / REPAIR_MEMORY;
+    b->repaired_at_us = arrival_us;
     b->repair_us[0] = rmi_max64(b->repair_us[0], depth_us);
     if (++b->repairs < REPAIR_WINDOW)
         return;
@@ -137,12 +141,14 @@ static void measure(struct rmi_audio_buffer *b, const struct rmi_audio_packet *p
         rmi_delay_follow(&b->delay, p->arrival_us, late_us, rmi_audio_ceiling_us(b));
         rmi_drift_add(&b->drift, p->arrival_us, media_us);
         b->repair_rate -= b->repair_rate / REPAIR_MEMORY;
+        if (p->arrival_us - b->repaired_at_us > REPAIR_FORGET_US)
+            b->repair_rate = 0;
         b->carrier_ts = place->ts;
         /* With the one before it not there yet, FEC is of use if its moment comes later than this. */
         if (p->fec && b->has_newest && place->seq > b->newest_seq + 1 && is_missing(b, place->seq - 1))
-            note_repair(b, rmi_audio_us(b, p->duration));
+            note_repair(b, p->arrival_us, rmi_audio_us(b, p->duration));
     } else if (b->carrier_ts > place->ts && is_missing(b, place->seq)) {
-        note_repair(b, rmi_audio_us(b, b->carrier_ts - place->ts));
+        note_repair(b, p->arrival_us, rmi_audio_us(b, b->carrier_ts - place->ts));
     }
     aim(b);
 }

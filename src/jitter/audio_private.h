@@ -49,7 +49,8 @@ struct rmi_audio_buffer {
     int64_t target_us; /* jitter, repairs and the floor, under the ceiling; without sync */
     int64_t sync_us;
     double repair_rate;
-    int64_t repair_us[2]; /* deepest of this window and of the one before */
+    int64_t repaired_at_us; /* the last one arrived */
+    int64_t repair_us[2];   /* deepest of this window and of the one before */
     unsigned repairs;
     int64_t carrier_ts; /* packet that came last */
 

@@ -11,12 +11,12 @@
 #define OWD_US RMI_MS(50)
 #define SETTLE_S 15
 
-static const struct road_line use_line = {0.95, 0.95, true};
+static const struct road_line use_line = {0.92, 0.95, true}; /* two runs of one seed differ: 0.93 to 1.05 were seen */
 /* Medians 0.69 to 0.98; one of eight seeds 1.45, where 49 ms stand beside 34. */
 static const struct road_line queue_line = {1.5, 1, false};
 /* The drop to 0.6 Mbit/s fills the queue before the first mark can be answered, and CoDel waits 100 ms for it. */
 static const struct road_line dropped_line = {1.4, 1, false};
-static const struct road_line sounds_line = {10, 5, false};   /* at most 6 in eight seeds */
+static const struct road_line sounds_line = {15, 5, false};   /* at most 11 in 32 seeds */
 static const struct road_line marked_line = {10, NAN, true};  /* or nothing was tried */
 static const struct road_line jain_line = {0.95, 0.95, true}; /* 0.99 to 1.0 were seen */
 static const struct road_line jain_less_line = {-0.05, -0.05, true};
