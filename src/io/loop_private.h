@@ -24,10 +24,12 @@ struct rmi_turn_end {
 
 struct rmi_loop {
     uv_loop_t uv;
-    uv_async_t wake;     /* posts and stop */
+    uv_poll_t wake_poll; /* posts and stop */
     uv_prepare_t before; /* arms timer_fd once a turn, before sleeping */
     uv_poll_t timer_poll, host_poll;
     int timer_fd;           /* earliest of `timers` */
+    int wake_fd;            /* counts up when somebody wakes the loop */
+    atomic_bool woken;      /* it has, and the loop has not looked yet */
     int host_fd;            /* stands in for libuv's own time-outs towards a host that polls rmi_loop_fd */
     struct rmi_list timers; /* armed ones, soonest first */
     uint64_t turn;          /* number of the current turn: a timer set in it fires in a later one */

@@ -104,7 +104,7 @@ def judge_link(watch, fall, back):
     return None, "; ".join(seen)
 
 
-def judge_sound(name, samples, fall, back):
+def judge_sound(name, samples, senders, fall, back):
     if not samples:
         return f"{name} reported no media", ""
     end = samples[-1][0]
@@ -114,14 +114,14 @@ def judge_sound(name, samples, fall, back):
     if concealed > CONCEALED or not grown(samples, "samples", fall + STEADY_S, back)[0]:
         return f"{name}: {100 * concealed:.1f} % of the sound concealed while the rate was low", ""
     for a, b in ((fall + SETTLE_S, back), (back, end)):
-        heard = share(samples, "sound", "sound_sent", a, b)
+        heard = grown(samples, "sound", a, b)[0] / max(1, grown(senders, "sound_sent", a, b)[0])
         if heard < HEARD:
             return f"{name}: only {100 * heard:.0f} % of the sound's packets came", ""
     return None, f"{name} {100 * concealed:.1f} % concealed"
 
 
 def run(lab, node, joins):
-    """(reason or None, figures) of one fall and return; the joins are connected and send sound and pictures."""
+    """(reason or None, figures) of one fall and return; the two joins are connected and send sound and pictures."""
     watch = Watch(lab, node, joins)
     lab.set(node, rate=HIGH)
     try:
@@ -149,7 +149,7 @@ def judge(watch, fall, back, before, took):
     for k, j in enumerate(watch.joins):
         if reason:
             break
-        reason, seen = judge_sound(j.node, watch.side(k), fall, back)
+        reason, seen = judge_sound(j.node, watch.side(k), watch.side(1 - k), fall, back)
         figures += "; " + seen
         if not reason and not before[k]:
             reason = f"{j.node} had no pictures before the fall"

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#define NAME_MAX_LEN 24
 #define ALIKE 9
 #define SETTLE_S 10
 #define ALIKE_SETTLE_S 20
@@ -60,12 +61,12 @@ static void open_hall(struct hall *h, uint64_t seed, struct rmt_sim *sim, uint32
     rmt_peer_start(rmt_studio_peer(h->source));
 }
 
-static void name_of(int viewer, char name[16]) {
-    snprintf(name, 16, "viewer-%d", viewer);
+static void name_of(int viewer, char name[NAME_MAX_LEN]) {
+    snprintf(name, NAME_MAX_LEN, "viewer-%d", viewer);
 }
 
 static void add_viewer(struct hall *h, int64_t down_bps) {
-    char name[16];
+    char name[NAME_MAX_LEN];
     name_of(h->count, name);
     h->viewer[h->count] =
         rmt_studio_add(h->m, add_host(h, name, 10 + h->count, down_bps),
@@ -75,13 +76,13 @@ static void add_viewer(struct hall *h, int64_t down_bps) {
 }
 
 static int rung_of(struct hall *h, int viewer) {
-    char name[16];
+    char name[NAME_MAX_LEN];
     name_of(viewer, name);
     return rmt_studio_rung(h->source, name);
 }
 
 static bool is_narrow(struct hall *h, int viewer) {
-    char name[16];
+    char name[NAME_MAX_LEN];
     name_of(viewer, name);
     return rmt_studio_narrow(h->source, name);
 }

@@ -56,13 +56,13 @@ static void markers_are_found_across_chunk_borders(void **state) {
     for (size_t r = 0; r < sizeof rates / sizeof *rates; r++) {
         enum { MARKERS = 12 };
         uint32_t rate = rates[r], channels = 1 + (uint32_t)r % 2;
-        size_t n = marker_samples(rate), total = (MARKERS + 1) * (size_t)rate / 5;
+        size_t n = marker_samples(rate), total = (MARKERS + 1) * (size_t)rate / 2;
         float *sound = calloc(total * channels, sizeof *sound), *marker = malloc(n * sizeof *marker);
         size_t places[MARKERS];
         assert_true(sound && marker);
         for (size_t m = 0; m < MARKERS; m++) {
             marker_draw(m % 2 ? MARKER_FALLING : MARKER_RISING, rate, marker);
-            places[m] = m * rate / 5 + rmi_prng_next(&prng) % (rate / 10);
+            places[m] = m * rate / 2 + rmi_prng_next(&prng) % (rate / 10);
             for (size_t i = 0; i < n * channels; i++)
                 sound[places[m] * channels + i] = 0.2f * marker[i / channels];
         }

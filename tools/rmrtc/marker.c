@@ -13,6 +13,9 @@
  * (of sweeps up to 6 kHz only 0.38); at 16 kbit/s, 0.61, rising and falling get confused. */
 #define SIMILARITY_MIN 0.7
 #define GUARD_US 20000 /* echoes of a codec around a marker belong to it */
+/* Markers are MARKER_SPACING_US apart: for half of that, which no player's catching up takes away, none is looked for.
+ */
+#define REST_US (MARKER_SPACING_US / 2)
 #define GAP_US 2500    /* a chunk that begins this far from the end of the one before: something is missing */
 #define POWER_MIN 1e-7 /* mean square below this (-70 dBFS) is silence */
 #define LOUD_MAX 8.0f  /* no sound is louder; keeps running sums exact */
@@ -56,6 +59,8 @@ struct marker_detector {
     float *coarse;              /* of buf */
     double tried[MARKER_KINDS]; /* coarse similarity at `scanned` */
     double energy;              /* of the `coarse_length` values from `scanned` on */
+    uint64_t rest_until;        /* number of the sample: places before it are not tried */
+    bool resting;               /* `tried`, `energy` and `last` are not up to date */
     double last[MARKER_KINDS];
     struct peak peak;
     struct anchor anchors[ANCHORS];
@@ -211,6 +216,7 @@ static void report(struct marker_detector *md) {
     if (time_of(md, (double)p->at + peak_shift(p), p->at + md->length, &m.heard_us))
         md->queue[md->queued++ % QUEUE] = m;
     md->peak.open = false;
+    md->rest_until = p->at + (uint64_t)md->rate * REST_US / RMI_SEC(1);
 }
 
 static void judge(struct marker_detector *md, uint64_t at, enum marker_kind kind, double alike) {
@@ -266,11 +272,23 @@ static void scan_step(struct marker_detector *md) {
     md->scanned += md->step;
 }
 
+static void begin_anew(struct marker_detector *md) {
+    md->energy = square_sum(md->coarse + md->scanned / md->step, md->coarse_length);
+    for (int k = 0; md->resting && k < MARKER_KINDS; k++)
+        md->tried[k] = md->last[k] = 0;
+    md->resting = false;
+}
+
 static void scan(struct marker_detector *md) {
     const uint64_t guard = (uint64_t)md->rate * GUARD_US / RMI_SEC(1);
     while (md->scanned + md->step + md->length <= md->used) {
-        if (md->scanned == 0)
-            md->energy = square_sum(md->coarse, md->coarse_length);
+        if (md->base + md->scanned < md->rest_until) {
+            md->scanned += md->step;
+            md->resting = true;
+            continue;
+        }
+        if (md->scanned == 0 || md->resting)
+            begin_anew(md);
         scan_step(md);
         if (md->peak.open && md->base + md->scanned - md->peak.at > guard)
             report(md);

@@ -9,6 +9,7 @@
 #include "stamp.h"
 #include <jansson.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,13 +43,20 @@ struct bringer { /* a thread that calls */
 struct sink {
     struct sink_config config;
     rm_pipeline_runner *runner; /* for recordings */
-    pthread_mutex_t mutex;      /* of all below; sound and pictures come on several threads */
-    struct source sources[PEERS_MAX];
-    size_t source_count;
+    /* Sound comes on a thread of its own, before which all others give way: it has its own mutex, so that it never
+     * waits for one of theirs that was interrupted with theirs. */
+    pthread_mutex_t
+        sound_mutex; /* of what is of sound: detectors, `audio` and its histograms, chunks, sound_noted_us */
+    struct ages audio;
+    uint64_t chunks;
+    int64_t sound_noted_us;
+    pthread_mutex_t mutex;            /* of all else */
+    struct source sources[PEERS_MAX]; /* those there are stay */
+    atomic_size_t source_count;
     struct bringer bringers[THREADS_MAX];
     size_t bringer_count;
-    struct ages video, audio;
-    uint64_t pictures, chunks;
+    struct ages video;
+    uint64_t pictures;
     int64_t first_picture_us;
     rm_runtime_data *last_picture;
     rm_err record_error;
@@ -75,18 +83,27 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void summarise(const struct ages *a, struct sink_latency *out) {
+/* A copy to be sorted without the mutex; without memory, of nothing. */
+static struct ages copy_of(const struct ages *a) {
+    struct ages copy = {.ms = a->count ? malloc(a->count * sizeof *a->ms) : NULL};
+    if (copy.ms) {
+        copy.count = a->count;
+        memcpy(copy.ms, a->ms, a->count * sizeof *a->ms);
+    }
+    return copy;
+}
+
+/* Takes the copy. */
+static void summarise(struct ages *copy, struct sink_latency *out) {
     memset(out, 0, sizeof *out);
-    double *sorted = a->count ? malloc(a->count * sizeof *sorted) : NULL;
-    if (!sorted)
+    if (copy->count == 0)
         return;
-    memcpy(sorted, a->ms, a->count * sizeof *sorted);
-    qsort(sorted, a->count, sizeof *sorted, compare);
-    out->n = a->count;
-    out->p50_ms = sorted[a->count / 2];
-    out->p95_ms = sorted[a->count * 95 / 100];
-    out->max_ms = sorted[a->count - 1];
-    free(sorted);
+    qsort(copy->ms, copy->count, sizeof *copy->ms, compare);
+    out->n = copy->count;
+    out->p50_ms = copy->ms[copy->count / 2];
+    out->p95_ms = copy->ms[copy->count * 95 / 100];
+    out->max_ms = copy->ms[copy->count - 1];
+    free(copy->ms);
 }
 
 /* ---- recording ---- */
@@ -162,14 +179,28 @@ static void end_recording(rm_stream_session **recording) {
 
 /* ---- what comes in ---- */
 
-static struct source *source_of(struct sink *s, const char *peer_id) {
-    for (size_t i = 0; i < s->source_count; i++)
+static struct source *find_source(struct sink *s, const char *peer_id) {
+    const size_t count = atomic_load(&s->source_count);
+    for (size_t i = 0; i < count; i++)
         if (!strcmp(s->sources[i].peer_id, peer_id))
             return &s->sources[i];
-    if (s->source_count == PEERS_MAX)
-        return NULL;
-    struct source *source = &s->sources[s->source_count++];
-    snprintf(source->peer_id, sizeof source->peer_id, "%s", peer_id);
+    return NULL;
+}
+
+/* Without a mutex but the first time. */
+static struct source *source_of(struct sink *s, const char *peer_id) {
+    struct source *source = find_source(s, peer_id);
+    if (source)
+        return source;
+    pthread_mutex_lock(&s->mutex);
+    const size_t count = atomic_load(&s->source_count);
+    source = find_source(s, peer_id);
+    if (!source && count < PEERS_MAX) {
+        source = &s->sources[count];
+        snprintf(source->peer_id, sizeof source->peer_id, "%s", peer_id);
+        atomic_store(&s->source_count, count + 1); /* only now is it found */
+    }
+    pthread_mutex_unlock(&s->mutex);
     return source;
 }
 
@@ -198,18 +229,23 @@ static void take_picture(struct sink *s, struct source *source, rm_runtime_data 
                          int64_t now_us) {
     int64_t stamped_us;
     uint8_t frame;
+    const bool stamped = stamp_read(video, &stamped_us, &frame);
+    rm_runtime_data *before;
+    pthread_mutex_lock(&s->mutex);
     s->pictures++;
     if (!s->first_picture_us)
         s->first_picture_us = now_us;
-    rm_runtime_data_unref(&s->last_picture);
+    before = s->last_picture;
     s->last_picture = rm_runtime_data_ref(data);
-    if (stamp_read(video, &stamped_us, &frame))
+    if (stamped)
         note_age(&s->video, &source->video, stamp_age_us(now_us, stamped_us));
+    note_thread(s, now_us);
+    pthread_mutex_unlock(&s->mutex);
+    rm_runtime_data_unref(&before);
 }
 
-static void take_chunk(struct sink *s, struct source *source, const rm_audio *audio, int64_t now_us) {
+static void look_for_markers(struct sink *s, struct source *source, const rm_audio *audio, int64_t now_us) {
     struct marker_heard heard;
-    s->chunks++;
     if (!source->detector && marker_detector_create(audio->sample_rate, &source->detector))
         return;
     if (marker_detector_feed(source->detector, audio, now_us))
@@ -218,20 +254,42 @@ static void take_chunk(struct sink *s, struct source *source, const rm_audio *au
         note_age(&s->audio, &source->audio, marker_latency_us(&heard));
 }
 
+static void take_chunk(struct sink *s, struct source *source, const rm_audio *audio, int64_t now_us) {
+    pthread_mutex_lock(&s->sound_mutex);
+    s->chunks++;
+    look_for_markers(s, source, audio, now_us);
+    const bool note = now_us - s->sound_noted_us >= NOTE_EVERY_US;
+    s->sound_noted_us = note ? now_us : s->sound_noted_us;
+    pthread_mutex_unlock(&s->sound_mutex);
+    if (!note)
+        return;
+    pthread_mutex_lock(&s->mutex);
+    note_thread(s, now_us);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+static rm_stream_session *recording_for(struct sink *s, struct source *source) {
+    if (!s->config.record)
+        return NULL;
+    pthread_mutex_lock(&s->mutex);
+    rm_stream_session *recording = recording_of(s, source);
+    pthread_mutex_unlock(&s->mutex);
+    return recording;
+}
+
 void sink_media(const char *peer_id, rm_runtime_data *data, void *sink) {
     struct sink *s = sink;
     const rm_video *video = rm_runtime_data_video(data);
     const rm_audio *audio = rm_runtime_data_audio(data);
     int64_t now_us = rmi_now_us();
-    pthread_mutex_lock(&s->mutex);
     struct source *source = source_of(s, peer_id);
-    if (source && video)
+    if (!source)
+        return;
+    if (video)
         take_picture(s, source, data, video, now_us);
-    else if (source && audio)
+    else if (audio)
         take_chunk(s, source, audio, now_us);
-    rm_stream_session *recording = source ? recording_of(s, source) : NULL;
-    note_thread(s, now_us);
-    pthread_mutex_unlock(&s->mutex);
+    rm_stream_session *recording = recording_for(s, source);
     if (recording) {
         rm_transport_data input = {.data = data};
         rm_stream_session_send_input(recording, &input); /* a stopped one has told its error by event */
@@ -246,6 +304,7 @@ rm_err sink_create(const struct sink_config *config, struct sink **out, char *de
         return RM_E_NO_MEMORY;
     s->config = *config;
     pthread_mutex_init(&s->mutex, NULL);
+    pthread_mutex_init(&s->sound_mutex, NULL);
     rm_err err = RM_OK;
     if (config->record) {
         rm_node_registry *registry = plugin_registry();
@@ -283,21 +342,25 @@ void sink_destroy(struct sink **ps) {
     free(s->video.ms);
     free(s->audio.ms);
     pthread_mutex_destroy(&s->mutex);
+    pthread_mutex_destroy(&s->sound_mutex);
     free(s);
 }
 
 void sink_get_stats(struct sink *s, struct sink_stats *out) {
     pthread_mutex_lock(&s->mutex);
-    *out = (struct sink_stats){.pictures = s->pictures,
-                               .chunks = s->chunks,
-                               .first_picture_us = s->first_picture_us,
-                               .record_error = s->record_error};
+    *out = (struct sink_stats){
+        .pictures = s->pictures, .first_picture_us = s->first_picture_us, .record_error = s->record_error};
     for (size_t i = 0; i < s->bringer_count; i++)
         out->threads_cpu_s += s->bringers[i].cpu_s;
     memcpy(out->record_detail, s->record_detail, sizeof out->record_detail);
-    summarise(&s->video, &out->video);
-    summarise(&s->audio, &out->audio);
+    struct ages video = copy_of(&s->video);
     pthread_mutex_unlock(&s->mutex);
+    pthread_mutex_lock(&s->sound_mutex);
+    out->chunks = s->chunks;
+    struct ages audio = copy_of(&s->audio);
+    pthread_mutex_unlock(&s->sound_mutex);
+    summarise(&video, &out->video);
+    summarise(&audio, &out->audio);
 }
 
 static struct sink_latency latency_of(const struct rmi_histogram *h) {
@@ -308,25 +371,32 @@ static struct sink_latency latency_of(const struct rmi_histogram *h) {
 }
 
 size_t sink_get_sources(struct sink *s, struct sink_source *out, size_t cap) {
+    const size_t all = atomic_load(&s->source_count), count = all < cap ? all : cap;
+    for (size_t i = 0; i < count; i++)
+        memcpy(out[i].peer_id, s->sources[i].peer_id, sizeof out[i].peer_id);
     pthread_mutex_lock(&s->mutex);
-    size_t count = s->source_count < cap ? s->source_count : cap;
-    for (size_t i = 0; i < count; i++) {
-        const struct source *source = &s->sources[i];
-        out[i] = (struct sink_source){.video = latency_of(&source->video), .audio = latency_of(&source->audio)};
-        memcpy(out[i].peer_id, source->peer_id, sizeof out[i].peer_id);
-    }
+    for (size_t i = 0; i < count; i++)
+        out[i].video = latency_of(&s->sources[i].video);
     pthread_mutex_unlock(&s->mutex);
+    pthread_mutex_lock(&s->sound_mutex);
+    for (size_t i = 0; i < count; i++)
+        out[i].audio = latency_of(&s->sources[i].audio);
+    pthread_mutex_unlock(&s->sound_mutex);
     return count;
 }
 
 void sink_forget_ages(struct sink *s) {
+    const size_t count = atomic_load(&s->source_count);
     pthread_mutex_lock(&s->mutex);
-    s->video.count = s->video.next = s->audio.count = s->audio.next = 0;
-    for (size_t i = 0; i < s->source_count; i++) {
+    s->video.count = s->video.next = 0;
+    for (size_t i = 0; i < count; i++)
         rmi_histogram_reset(&s->sources[i].video);
-        rmi_histogram_reset(&s->sources[i].audio);
-    }
     pthread_mutex_unlock(&s->mutex);
+    pthread_mutex_lock(&s->sound_mutex);
+    s->audio.count = s->audio.next = 0;
+    for (size_t i = 0; i < count; i++)
+        rmi_histogram_reset(&s->sources[i].audio);
+    pthread_mutex_unlock(&s->sound_mutex);
 }
 
 rm_runtime_data *sink_last_picture(struct sink *s) {
