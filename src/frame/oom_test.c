@@ -4,6 +4,7 @@
  * allocations are counted but do not fail: version 2.14 runs into an assertion when its lexer gets no memory (load.c,
  * lex_scan_string). */
 #include "frame/pool.h"
+#include "support/heap_is_anothers.h"
 
 #include <jansson.h>
 #include <remotemedia/data_json.h>
@@ -16,15 +17,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define HEAP_IS_ANOTHERS 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
-#define HEAP_IS_ANOTHERS 1
-#endif
 
 #define NEVER (-1L)
 #define CASE_CALLS_MAX 1000 /* more than any case here makes */

@@ -48,8 +48,8 @@ static struct rmi_audio_slot *head_of(struct rmi_audio_buffer *b) {
     return NULL;
 }
 
-/* Whether a packet is too late to be played while something better is here. When the newest is as late, the path has
- * got longer: late sound is better than none, and what follows it will be no earlier. */
+/* Whether a packet is too late to be played while something better is here. When the newest is as late because the path
+ * has got longer, there is not: late sound is more than none, and what follows it will be no earlier. */
 static bool is_hopeless(struct rmi_audio_buffer *b, int64_t now_us, const struct rmi_audio_slot *head) {
     const int64_t chunk_us = rmi_audio_us(b, b->config.chunk_ticks);
     /* What was concealed already is not worth a delay over the ceiling. */
@@ -57,8 +57,6 @@ static bool is_hopeless(struct rmi_audio_buffer *b, int64_t now_us, const struct
     const int64_t most = rmi_audio_ceiling_us(b) + over;
     if (delay_of(b, now_us, head->ts) <= most)
         return false;
-    /* When the newest is as late because the path has got longer, there will be nothing better: late sound is more than
-     * none. */
     const bool newest_too = delay_of(b, now_us, rmi_audio_slot(b, b->newest_seq)->ts) > most;
     return !(newest_too && rmi_delay_has_grown(&b->delay));
 }

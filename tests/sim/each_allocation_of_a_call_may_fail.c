@@ -9,21 +9,13 @@
 #include "peer/rtp_session.h"
 #include "rtp/batch.h"
 #include "sctp/channels.h"
+#include "support/heap_is_anothers.h"
 #include "support/mesh.h"
 #include "support/sim_main.h"
 #include <jansson.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define HEAP_IS_ANOTHERS 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
-#define HEAP_IS_ANOTHERS 1
-#endif
 
 #define MESSAGE_BYTES 3000
 #define FRAMES 20

@@ -5,18 +5,10 @@
 /* Counts every heap call of the process in `heap_calls`, whoever makes it. It replaces malloc for the executable that
  * includes it (in one file only), so it is no part of rm_support. Under a sanitizer, which has a heap of its own,
  * HEAP_IS_ANOTHERS is defined and nothing is counted. */
+#include "support/heap_is_anothers.h"
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define HEAP_IS_ANOTHERS 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
-#define HEAP_IS_ANOTHERS 1
-#endif
 
 static atomic_size_t heap_calls;
 
