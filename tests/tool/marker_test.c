@@ -88,6 +88,62 @@ static void markers_are_found_across_chunk_borders(void **state) {
     }
 }
 
+/* After two in step the next is looked for where it is expected: one that comes a little off, early, late, or after
+ * others were lost, is found as well, each at its time and once. */
+static void markers_out_of_step_are_found(void **state) {
+    (void)state;
+    static const int off_ms[] = {0, 0,    0, 10, -10, 0, 19, 21,  -15, 0, 0,    -60, 0,
+                                 0, -200, 0, 0,  200, 0, 0,  500, 0,   0, 1700, 0};
+    enum { MARKERS = sizeof off_ms / sizeof *off_ms, CHUNK = RATE / 100 };
+    static float sound[(MARKERS + 6) * RATE / 2];
+    size_t places[MARKERS], place = RATE / 10;
+    struct marker_detector *md = new_detector(RATE);
+    struct marker_heard heard;
+    for (size_t m = 0; m < MARKERS; m++, place += RATE / 2) {
+        place += (size_t)(off_ms[m] + 1000) * RATE / 1000 - RATE;
+        places[m] = place;
+        marker_draw(m % 2 ? MARKER_FALLING : MARKER_RISING, RATE, sound + place);
+    }
+    size_t m = 0;
+    for (size_t at = 0; at + CHUNK <= sizeof sound / sizeof *sound; at += CHUNK) {
+        feed(md, sound + at, CHUNK, RATE, 1, START_US + (int64_t)(at * RMI_SEC(1) / RATE));
+        while (marker_detector_next(md, &heard)) {
+            assert_true(m < MARKERS);
+            int64_t expected = START_US + (int64_t)(places[m] * RMI_SEC(1) / RATE);
+            assert_int_equal(heard.kind, m % 2 ? MARKER_FALLING : MARKER_RISING);
+            assert_in_range(heard.heard_us - expected + 10, 0, 20);
+            assert_true(at - places[m] < RATE * 32 / 100); /* 10 ms long, and known in 300 */
+            m++;
+        }
+    }
+    assert_int_equal(m, MARKERS);
+    marker_detector_destroy(&md);
+}
+
+/* Where one is expected something alike grows and grows: nothing waits for its end for ever. */
+static void a_row_of_markers_ends(void **state) {
+    enum { SECONDS = 20, CHUNK = RATE / 100, EVERY = RATE / 80 };
+    (void)state;
+    static float sound[SECONDS * RATE];
+    struct rmi_prng prng;
+    struct marker_heard heard;
+    rmi_prng_seed(&prng, 4);
+    struct marker_detector *md = new_detector(RATE);
+    for (size_t at = 0; at + EVERY <= SECONDS * RATE; at += at < 2 * RATE ? RATE / 2 : EVERY) {
+        marker_draw(MARKER_RISING, RATE, sound + at);
+        for (size_t i = 0; i < EVERY; i++) /* alike by 0.7 to 1, ever more */
+            sound[at + i] += noise(&prng) * 0.7f * (1 - (float)at / (SECONDS * RATE));
+    }
+    int n = 0;
+    for (size_t at = 0; at < SECONDS * RATE; at += CHUNK) {
+        feed(md, sound + at, CHUNK, RATE, 1, START_US + (int64_t)(at * RMI_SEC(1) / RATE));
+        for (; marker_detector_next(md, &heard); n++) {
+        }
+    }
+    assert_in_range(n, 4, SECONDS * 4); /* it rests for a quarter of a second after each */
+    marker_detector_destroy(&md);
+}
+
 /* Samples that fall between those of the shape searched for. */
 static void places_between_samples_are_told(void **state) {
     enum { FINE = 96000, FINE_SAMPLES = FINE / 100, TOTAL = 8000 };
@@ -370,6 +426,8 @@ static void latency_is_told_up_to_a_second(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(markers_are_found_across_chunk_borders),
+        cmocka_unit_test(markers_out_of_step_are_found),
+        cmocka_unit_test(a_row_of_markers_ends),
         cmocka_unit_test(places_between_samples_are_told),
         cmocka_unit_test(opus_moves_no_marker),
         cmocka_unit_test(stretched_markers_are_found),

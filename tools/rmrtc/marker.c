@@ -16,11 +16,16 @@
 /* Markers are MARKER_SPACING_US apart: for half of that, which no player's catching up takes away, none is looked for.
  */
 #define REST_US (MARKER_SPACING_US / 2)
+/* Two that were as far apart as they are sent by this: the next is looked for so near to where it is expected. What
+ * lies before is kept, and searched when it was not there. Players stretch by less between two; a gap is not to be
+ * foreseen. */
+#define WINDOW_US 20000
+#define EDGE_US 1000   /* a peak is up to this wide: one so near to where the search begins may have begun before */
 #define GAP_US 2500    /* a chunk that begins this far from the end of the one before: something is missing */
 #define POWER_MIN 1e-7 /* mean square below this (-70 dBFS) is silence */
 #define LOUD_MAX 8.0f  /* no sound is louder; keeps running sums exact */
 #define BLOCK 4096     /* samples taken between two moves of the buffer */
-#define ANCHORS 128    /* chunks remembered: 300 ms of 2.5 ms each, and a marker is known after 30 ms */
+#define ANCHORS 256    /* chunks remembered: 600 ms of 2.5 ms each, and a marker is known after 300 ms */
 #define QUEUE 16       /* eight seconds of markers */
 /* Places tried, and samples that are looked at there (means of what lies between): five in each period of the sweep,
  * whose peak is as wide as half of one, and three and a half times its highest frequency. */
@@ -49,19 +54,23 @@ struct marker_detector {
     size_t length; /* of a marker, a multiple of LANES in memory */
     float *shape[MARKER_KINDS];
     double shape_norm[MARKER_KINDS];
-    float *buf; /* length + BLOCK samples */
-    size_t used, scanned;
-    uint64_t base; /* number of the sample buf[0] */
-    size_t step;
+    float *buf; /* of `room` samples, of which `used` are there */
+    size_t room, used;
+    uint64_t base;  /* number of the sample buf[0] */
+    uint64_t next;  /* number of a sample, which may not have come yet: of the next place to be tried */
+    bool expecting; /* a marker around `expected`: the places from `left_out` on were not tried */
+    uint64_t expected, left_out;
+    bool has_found;
+    uint64_t found;                    /* place of the last marker */
+    size_t step;                       /* base, next and left_out are multiples of it */
     size_t coarse_length;              /* of a marker */
     float *coarse_shape[MARKER_KINDS]; /* means of `step` samples each; likewise padded with silence to LANES */
     double coarse_norm[MARKER_KINDS];
-    float *coarse;              /* of buf */
-    double tried[MARKER_KINDS]; /* coarse similarity at `scanned` */
-    double energy;              /* of the `coarse_length` values from `scanned` on */
-    uint64_t rest_until;        /* number of the sample: places before it are not tried */
-    bool resting;               /* `tried`, `energy` and `last` are not up to date */
-    double last[MARKER_KINDS];
+    float *coarse;              /* of buf: the `coarse_length` values from `next` on are there, unless `jumped` */
+    double energy;              /* of these */
+    double tried[MARKER_KINDS]; /* coarse similarity at `next` */
+    double last[MARKER_KINDS];  /* similarity at the place before */
+    bool jumped;                /* these four are not up to date */
     struct peak peak;
     struct anchor anchors[ANCHORS];
     uint64_t anchor_count;
@@ -102,11 +111,19 @@ static size_t whole_lanes(size_t n) {
     return (n + LANES - 1) / LANES * LANES;
 }
 
+static uint64_t samples_of(const struct marker_detector *md, int64_t us) {
+    return (uint64_t)md->rate * (uint64_t)us / RMI_SEC(1);
+}
+
 static rm_err init(struct marker_detector *md) {
     const size_t padded = whole_lanes(md->length);
+    /* What may be left out, until it is known that no marker was where it was expected. */
+    const int64_t kept_us = MARKER_SPACING_US - REST_US + WINDOW_US + GUARD_US;
+    md->room = (size_t)samples_of(md, kept_us) + padded + BLOCK;
     md->coarse_length = md->length / md->step;
-    md->buf = calloc(padded + BLOCK, sizeof *md->buf);
-    md->coarse = calloc((padded + BLOCK) / md->step + LANES, sizeof *md->coarse);
+    md->jumped = true;
+    md->buf = calloc(md->room, sizeof *md->buf);
+    md->coarse = calloc(md->room / md->step + 2 * LANES, sizeof *md->coarse);
     if (!md->buf || !md->coarse)
         return RM_E_NO_MEMORY;
     for (int k = 0; k < MARKER_KINDS; k++) {
@@ -210,13 +227,40 @@ static double peak_shift(const struct peak *p) {
     return fmax(-0.5, fmin(atan((p->right - p->left) / (2 * p->top * sin(turn))) / turn, 0.5));
 }
 
+static void jump(struct marker_detector *md, uint64_t place) {
+    md->next = place - place % md->step;
+    md->jumped = true;
+}
+
+/* It was not where it was expected: everywhere, then. */
+static void look_back(struct marker_detector *md) {
+    md->peak.open = md->expecting = false;
+    jump(md, md->left_out);
+}
+
+static bool within(uint64_t place, uint64_t around, uint64_t tolerance) {
+    return place + tolerance >= around && place <= around + tolerance;
+}
+
 static void report(struct marker_detector *md) {
     const struct peak *p = &md->peak;
+    const uint64_t window = samples_of(md, WINDOW_US), spacing = samples_of(md, MARKER_SPACING_US);
+    if (md->expecting && !within(p->at, md->expected, window)) {
+        look_back(md);
+        return;
+    }
     struct marker_heard m = {.kind = p->kind, .similarity = p->top};
     if (time_of(md, (double)p->at + peak_shift(p), p->at + md->length, &m.heard_us))
         md->queue[md->queued++ % QUEUE] = m;
+    md->expecting = md->has_found && within(p->at, md->found + spacing, window);
+    md->expected = p->at + spacing;
+    md->has_found = true;
+    md->found = p->at;
     md->peak.open = false;
-    md->rest_until = p->at + (uint64_t)md->rate * REST_US / RMI_SEC(1);
+    jump(md, p->at + samples_of(md, REST_US) + md->step - 1);
+    md->left_out = md->next;
+    if (md->expecting)
+        jump(md, md->expected - window - samples_of(md, EDGE_US));
 }
 
 static void judge(struct marker_detector *md, uint64_t at, enum marker_kind kind, double alike) {
@@ -244,20 +288,22 @@ static double similarity(const float *sound, double energy, const float *shape, 
 
 /* Every place of a step. */
 static void judge_step(struct marker_detector *md) {
-    const float *from = md->buf + md->scanned;
+    const float *from = md->buf + (md->next - md->base);
     double energy = square_sum(from, md->length);
     for (size_t i = 0; i < md->step; i++) {
         for (int k = 0; k < MARKER_KINDS; k++)
-            judge(md, md->base + md->scanned + i, (enum marker_kind)k,
+            judge(md, md->next + i, (enum marker_kind)k,
                   similarity(from + i, energy, md->shape[k], md->shape_norm[k], md->length));
         energy += (double)from[i + md->length] * from[i + md->length] - (double)from[i] * from[i];
     }
 }
 
-/* A step: the places from `scanned` on up to the next one to be tried. They are looked at one by one only when one end
+/* A step: the places from `next` on up to the next one to be tried. They are looked at one by one only when one end
  * of the step is near to a marker, and the ends by a few values, which saves nine tenths of the work. */
 static void scan_step(struct marker_detector *md) {
-    const float *from = md->coarse + md->scanned / md->step;
+    const size_t at = (size_t)(md->next - md->base) / md->step, end = at + md->coarse_length;
+    float *from = md->coarse + at;
+    from[md->coarse_length] = mean(md->buf + end * md->step, md->step);
     const double in = from[md->coarse_length], out = from[0];
     const size_t n = whole_lanes(md->coarse_length);
     bool near = md->peak.open && md->peak.want_right;
@@ -269,55 +315,89 @@ static void scan_step(struct marker_detector *md) {
     }
     if (near)
         judge_step(md);
-    md->scanned += md->step;
+    md->next += md->step;
+}
+
+static void sum_anew(struct marker_detector *md) {
+    float *coarse = md->coarse + (md->next - md->base) / md->step;
+    for (size_t i = 0; i < md->coarse_length; i++)
+        coarse[i] = mean(md->buf + (md->next - md->base) + i * md->step, md->step);
+    md->energy = square_sum(coarse, md->coarse_length);
 }
 
 static void begin_anew(struct marker_detector *md) {
-    md->energy = square_sum(md->coarse + md->scanned / md->step, md->coarse_length);
-    for (int k = 0; md->resting && k < MARKER_KINDS; k++)
+    sum_anew(md);
+    for (int k = 0; k < MARKER_KINDS; k++)
         md->tried[k] = md->last[k] = 0;
-    md->resting = false;
+    md->jumped = false;
 }
 
 static void scan(struct marker_detector *md) {
-    const uint64_t guard = (uint64_t)md->rate * GUARD_US / RMI_SEC(1);
-    while (md->scanned + md->step + md->length <= md->used) {
-        if (md->base + md->scanned < md->rest_until) {
-            md->scanned += md->step;
-            md->resting = true;
+    const uint64_t guard = samples_of(md, GUARD_US), window = samples_of(md, WINDOW_US);
+    while (md->next + md->step + md->length <= md->base + md->used) {
+        if (md->expecting && md->next > md->expected + window + (md->peak.open ? guard + md->step : 0)) {
+            look_back(md);
             continue;
         }
-        if (md->scanned == 0 || md->resting)
+        if (md->jumped)
             begin_anew(md);
         scan_step(md);
-        if (md->peak.open && md->base + md->scanned - md->peak.at > guard)
+        if (md->peak.open && md->next - md->peak.at > guard)
             report(md);
     }
 }
 
+/* ---- what comes in ---------------------------------------------------------------------------------------------- */
+
+/* Samples before this one are of no use any more. */
+static uint64_t needed_from(const struct marker_detector *md) {
+    return md->expecting ? md->left_out : md->next;
+}
+
 /* Drops what has been searched. The energy is summed anew then, so that no rounding adds up. */
 static void make_room(struct marker_detector *md) {
-    const size_t coarse = md->used / md->step, scanned = md->scanned / md->step;
-    md->used -= md->scanned;
-    memmove(md->buf, md->buf + md->scanned, md->used * sizeof *md->buf);
-    memmove(md->coarse, md->coarse + scanned, (coarse - scanned) * sizeof *md->coarse);
-    md->base += md->scanned;
-    md->scanned = 0;
+    const size_t searched = (size_t)(needed_from(md) - md->base);
+    md->used -= searched;
+    memmove(md->buf, md->buf + searched, md->used * sizeof *md->buf);
+    md->base += searched;
+    if (!md->jumped)
+        sum_anew(md);
 }
 
-static void append(struct marker_detector *md, float sample) {
-    md->buf[md->used++] = sample;
-    if (md->used % md->step == 0)
-        md->coarse[md->used / md->step - 1] = mean(md->buf + md->used - md->step, md->step);
+static float sane(float sample) {
+    return fabsf(sample) <= LOUD_MAX ? sample : 0; /* not-a-number too */
 }
 
-static float mixed(const rm_audio *audio, size_t frame) {
-    float sum = audio->samples[frame * audio->channels];
-    for (uint32_t c = 1; c < audio->channels; c++)
-        sum += audio->samples[frame * audio->channels + c];
-    if (audio->channels > 1)
-        sum /= (float)audio->channels;
-    return fabsf(sum) <= LOUD_MAX ? sum : 0; /* not-a-number too */
+static void mix(const rm_audio *audio, size_t frame, float *out, size_t n) {
+    const uint32_t channels = audio->channels;
+    const float *in = audio->samples + frame * channels;
+    for (size_t i = 0; i < n; i++) {
+        float sum = in[i * channels];
+        for (uint32_t c = 1; c < channels; c++)
+            sum += in[i * channels + c];
+        out[i] = sane(channels > 1 ? sum / (float)channels : sum);
+    }
+}
+
+/* At most `n` frames, of which nobody needs the first ones. */
+static size_t take(struct marker_detector *md, const rm_audio *audio, size_t frame, size_t n) {
+    const uint64_t needed = needed_from(md);
+    if (md->base + md->used <= needed) {
+        md->base += md->used;
+        md->used = 0;
+        if (md->base < needed) {
+            n = needed - md->base < n ? (size_t)(needed - md->base) : n;
+            md->base += n;
+            return n;
+        }
+    }
+    if (md->used == md->room)
+        make_room(md);
+    n = n < md->room - md->used ? n : md->room - md->used;
+    mix(audio, frame, md->buf + md->used, n);
+    md->used += n;
+    scan(md);
+    return n;
 }
 
 rm_err marker_detector_feed(struct marker_detector *md, const rm_audio *audio, int64_t first_us) {
@@ -325,14 +405,8 @@ rm_err marker_detector_feed(struct marker_detector *md, const rm_audio *audio, i
         return RM_E_INVALID_ARG;
     if (audio->frame_count > 0)
         remember_chunk(md, md->base + md->used, first_us);
-    for (size_t i = 0; i < audio->frame_count; i++) {
-        if (md->used == md->length + BLOCK) {
-            scan(md);
-            make_room(md);
-        }
-        append(md, mixed(audio, i));
-    }
-    scan(md);
+    for (size_t i = 0; i < audio->frame_count;)
+        i += take(md, audio, i, audio->frame_count - i);
     return RM_OK;
 }
 

@@ -36,10 +36,12 @@ struct marker_detector;
 rm_err marker_detector_create(uint32_t rate_hz, struct marker_detector **out);
 void marker_detector_destroy(struct marker_detector **md);
 /* Received sound, chunk by chunk, all channels heard together; first_us is when its first sample is played. A marker
- * that a gap or the player has damaged is not found, rather than found at a wrong time. RM_E_INVALID_ARG: another
- * sample rate. */
+ * that a gap or the player has damaged is not found, rather than found at a wrong time. Once two came MARKER_SPACING_US
+ * apart, the next is looked for where it is expected, and elsewhere only if it is not there: a fifth of the work.
+ * RM_E_INVALID_ARG: another sample rate. */
 rm_err marker_detector_feed(struct marker_detector *md, const rm_audio *audio, int64_t first_us);
-/* The next marker found, known 20 ms after its end; the oldest are forgotten if nobody asks. */
+/* The next marker found, known 20 ms after its end, or up to 300 ms where one was expected later; the oldest are
+ * forgotten if nobody asks. */
 bool marker_detector_next(struct marker_detector *md, struct marker_heard *out);
 /* Age of a marker when heard, on the clock of its capture: -10..990 ms (a little below zero is rounding). */
 int64_t marker_latency_us(const struct marker_heard *heard);
