@@ -31,7 +31,9 @@
 /* A late packet is waited for so long: its chunk comes late then, and whoever takes it next sees jitter. Sound invented
  * instead would lengthen the stream for good, as nothing behind here plays at a pace of its own. */
 #define LATE_MAX_US RMI_MS(40)
-#define LATE_POLL_US 500
+/* What was sent together does not come at one moment: a packet and the copies in it are entered one by one, and packets
+ * overtake each other. Sound that is still missing when a later packet ends the wait may follow for so long. */
+#define TOGETHER_US 500
 /* Of the pace: later at once, as something is missing; earlier by a fiftieth, so that a packet late now and then does
  * not move it much and the next receiver sees no jitter. A large delay is worth more haste. */
 #define LATER_MAX_US RMI_MS(2)
@@ -152,6 +154,10 @@ int64_t rmi_audio_receiver_next_pull(const struct rmi_audio_receiver *r) {
     return r->next_us;
 }
 
+bool rmi_audio_receiver_is_waiting(const struct rmi_audio_receiver *r) {
+    return r->planned_us != RMI_NEVER;
+}
+
 /* ---- packets ---- */
 
 /* The longest chunk that packets of this length are a multiple of. */
@@ -187,6 +193,13 @@ static void begin_stream(struct rmi_audio_receiver *r, uint32_t timestamp, int64
     r->refused = 0;
 }
 
+/* For a late packet, or for what comes behind it. */
+static void end_wait(struct rmi_audio_receiver *r, uint32_t timestamp, int64_t arrival_us) {
+    const bool next = timestamp == (uint32_t)r->end_ticks;
+    const int64_t at_us = rmi_max64(r->planned_us, arrival_us + (next ? 0 : TOGETHER_US));
+    r->next_us = rmi_min64(r->next_us, at_us);
+}
+
 void rmi_audio_receiver_insert(struct rmi_audio_receiver *r, uint32_t ssrc, uint16_t seq, uint32_t timestamp,
                                int64_t arrival_us, struct rmi_buf *buf, uint32_t offset, uint32_t len, bool repaired) {
     size_t ticks = 0;
@@ -220,6 +233,8 @@ void rmi_audio_receiver_insert(struct rmi_audio_receiver *r, uint32_t ssrc, uint
     r->last_arrival_us = arrival_us;
     if (r->next_us == RMI_NEVER)
         r->next_us = rmi_max64(rmi_audio_receiver_due(r), arrival_us) + BEGIN_LATER_US;
+    if (rmi_audio_receiver_is_waiting(r) && !rmi_audio_buffer_is_dry(r->buffer))
+        end_wait(r, timestamp, arrival_us);
 }
 
 /* ---- chunks ---- */
@@ -265,7 +280,7 @@ static bool wait_for_late(struct rmi_audio_receiver *r, int64_t now_us) {
         r->planned_us = r->next_us;
     if (now_us - r->planned_us >= LATE_MAX_US)
         return false;
-    r->next_us = now_us + LATE_POLL_US;
+    r->next_us = r->planned_us + LATE_MAX_US;
     return true;
 }
 

@@ -35,6 +35,9 @@ void rmi_audio_receiver_insert(struct rmi_audio_receiver *r, uint32_t ssrc, uint
  * that may be earlier by 2 %, or by up to an eighth while there is much delay
  * to make up for. */
 int64_t rmi_audio_receiver_next_pull(const struct rmi_audio_receiver *r);
+/* Whether a packet is late whose sound the last pull did not want to invent: the next pull is when it is given up, and
+ * a packet that is inserted may bring it forward. */
+bool rmi_audio_receiver_is_waiting(const struct rmi_audio_receiver *r);
 /* One chunk, in a pooled buffer (the caller's reference). Its time is the sender's RTP time of its first sample in
  * microseconds since the stream's first packet (it goes on when another stream takes over), its arrival
  * (rm_runtime_data_arrival_us) that of the newest packet in it.

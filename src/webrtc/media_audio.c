@@ -3,6 +3,7 @@
 #include "webrtc/media_private.h"
 
 #include "io/priority.h"
+#include "session/gather.h"
 #include <string.h>
 
 #define SYNC_INTERVAL_US RMI_MS(250)
@@ -67,11 +68,21 @@ static int64_t serve(struct rmi_media_peer *p) {
     return p->audio ? rmi_audio_receiver_next_pull(p->audio) : RMI_NEVER;
 }
 
-/* Before a sleep without end the network thread is told to wake us; what it pushed just before is seen then. */
+/* Whether only a packet can tell when to look again, so that the network thread has to wake us for it. */
+static bool needs_packet(const struct rmi_media_peer *p, int64_t next_us) {
+    return next_us == RMI_NEVER || (p->audio && rmi_audio_receiver_is_waiting(p->audio));
+}
+
+/* Both sides exchange the flag (the default order): either the network thread finds it set and wakes us, or we find
+ * what that thread did and, with it, see what it pushed before. Such packets are served now. */
 static int64_t serve_or_idle(struct rmi_media_peer *p) {
-    int64_t next = serve(p);
-    atomic_store(&p->audio_idle, next == RMI_NEVER);
-    return next == RMI_NEVER ? serve(p) : next;
+    const int64_t next_us = serve(p);
+    if (!needs_packet(p, next_us)) {
+        atomic_store(&p->audio_idle, false);
+        return next_us;
+    }
+    atomic_exchange(&p->audio_idle, true);
+    return serve(p);
 }
 
 static size_t take_peers(struct rmi_media *m, struct rmi_media_peer *out[RM_PEERS_MAX]) {
@@ -92,6 +103,7 @@ static void drop_peers(struct rmi_media_peer *peers[RM_PEERS_MAX], size_t *count
 void *rmi_media_audio_main(void *media) {
     struct rmi_media *m = media;
     struct rmi_media_peer *peers[RM_PEERS_MAX];
+    int64_t due_us[RM_PEERS_MAX];
     size_t count = 0;
     uint32_t generation = 0;
     rmi_prefer_this_thread();
@@ -107,9 +119,9 @@ void *rmi_media_audio_main(void *media) {
             count = take_peers(m, peers);
             pthread_mutex_unlock(&m->mutex);
         }
-        int64_t next = RMI_NEVER;
         for (size_t i = 0; i < count; i++)
-            next = rmi_min64(next, serve_or_idle(peers[i]));
+            due_us[i] = serve_or_idle(peers[i]);
+        const int64_t next = rmi_gather(due_us, count);
         pthread_mutex_lock(&m->mutex);
         if (!m->woken && !m->stop && next > rmi_now_us())
             rmi_media_wait(&m->wake, &m->mutex, next);

@@ -186,7 +186,7 @@ static void packet_in(void *ctx, void *peer, const struct rmi_rtp_in *in) {
         return;
     }
     if (audio) {
-        if (atomic_load(&p->audio_idle))
+        if (atomic_exchange(&p->audio_idle, false)) /* see serve_or_idle */
             rmi_media_wake_audio(m);
     } else {
         start_lane(p);

@@ -203,7 +203,7 @@ struct rmi_media_peer {
     uint8_t audio_level; /* of the latest packet with sound, -dBov */
 
     struct rmi_ring *audio_ring, *video_ring; /* network thread -> sound thread, -> lane */
-    atomic_bool audio_idle;                   /* the sound thread knows no time to look again */
+    atomic_bool audio_idle;                   /* the sound thread has to be woken for a packet */
     atomic_bool paused;                       /* the session gets nothing and gives nothing */
     atomic_bool video_unwanted;               /* for the lane: by us */
     atomic_bool can[RMI_RTP_KINDS];           /* be sent something: negotiated */

@@ -258,7 +258,8 @@ void rmt_line_packet(void *studio, void *line, const struct rmi_rtp_in *in) {
         note_fate(l, in);
         rmi_audio_receiver_insert(l->sound, in->ssrc, in->seq, in->timestamp, in->arrival_us, buf, 0, (uint32_t)in->len,
                                   in->repaired);
-        if (!l->sound_task) /* otherwise it comes when it said, as a sleeping thread does */
+        /* Otherwise it comes when it said, as a sleeping thread does. */
+        if (!l->sound_task || rmi_audio_receiver_is_waiting(l->sound))
             arm(l, &l->sound_task, in->arrival_us, on_sound_task);
     } else {
         const struct rmi_video_in v = {.format = in->format,
