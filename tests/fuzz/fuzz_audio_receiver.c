@@ -15,8 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define CHUNKS 5
 #define LATE_BY 3
 #define LEAP_TICKS 123456789U
-/* Chunks in a second are at most 400 of 2.5 ms, an eighth more in haste, and those missed before. */
-#define PULLS_MAX 600
+/* Chunks in a second are at most 400 of 2.5 ms, an eighth more in haste, and those missed before; each may be waited
+ * for once. */
+#define PULLS_MAX 1200
 
 static void require(bool ok) {
     if (!ok)
